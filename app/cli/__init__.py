@@ -1,0 +1,1 @@
+"""The verbs of `dance`: the only place that wires the parts together."""

@@ -1,0 +1,1 @@
+"""Engines, guards, health, routing, tables and migrations."""

@@ -1,0 +1,1 @@
+"""From sources to events in the working database."""

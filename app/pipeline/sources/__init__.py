@@ -1,0 +1,1 @@
+"""Each source yields sightings and cannot reach a database."""

@@ -1,0 +1,1 @@
+"""What happens to sightings between the sources and the events table."""

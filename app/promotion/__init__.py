@@ -1,0 +1,1 @@
+"""Plan, apply, verify, undo: how events reach production."""

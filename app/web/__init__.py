@@ -1,0 +1,1 @@
+"""The production web service."""

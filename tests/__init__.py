@@ -1,0 +1,1 @@
+"""Tests: flat, against real PostgreSQL, through the public door."""
