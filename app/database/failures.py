@@ -1,0 +1,60 @@
+"""The one place where the driver's errors become ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from psycopg2 import errors as pg
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from app.errors import AppError, TemporaryFailure
+
+
+class DatabaseUnreachableError(TemporaryFailure):
+    """The database does not answer. Check that it runs and that this machine may reach it, then try again."""
+
+
+class DatabaseFailedError(AppError):
+    """The database refused a statement; its transaction was rolled back. The text above is the server's own."""
+
+
+_PASSING = (pg.LockNotAvailable, pg.QueryCanceled, pg.DeadlockDetected, pg.SerializationFailure, pg.DiskFull)
+
+
+@contextmanager
+def driver_errors_become_ours(label: str) -> Iterator[None]:
+    """Translate what SQLAlchemy and the driver raise.
+
+    Args:
+        label: which database, for the message: environment and host/name, never a password.
+
+    Raises:
+        DatabaseUnreachableError: no connection could be made, or it was lost.
+        TemporaryFailure: a lock, a timeout, a deadlock or a full disk ended the transaction.
+        DatabaseFailedError: anything else that the server refused.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        said = str(error.orig).strip()
+        _forget_frames(error)
+        if error.connection_invalidated or (isinstance(error, OperationalError) and not _sqlstate(error)):
+            raise DatabaseUnreachableError(
+                f"{label} does not answer: {said}\nCheck that it runs and that this machine may reach it, then try again."
+            ) from error
+        if isinstance(error.orig, _PASSING):
+            raise TemporaryFailure(
+                f"{label}: {said}\nThe transaction was rolled back, nothing was half-written. Try again."
+            ) from error
+        raise DatabaseFailedError(f"{label}: {said}\nThe transaction was rolled back.") from error
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "pgcode", None) or "")
+
+
+def _forget_frames(error: BaseException) -> None:
+    # The driver's frames hold the password among their locals (DR008).
+    seen: BaseException | None = error
+    while seen is not None:
+        seen.__traceback__ = None
+        seen = seen.__cause__ or seen.__context__
