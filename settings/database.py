@@ -1,0 +1,122 @@
+"""Which database this process talks to, and what it may do there."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, computed_field
+
+from settings import targets
+from settings.findings import ConfigurationError, Finding, Rule
+from settings.group import DatabaseUrls, FromPlatform, SettingsGroup
+from settings.reading import Reading
+from settings.rules import decide
+from settings.targets import CHOICES, Access, DatabaseTarget
+from settings.urls import SHAPE
+
+Url = Annotated[SecretStr | None, DatabaseUrls()]
+
+
+def _inferred(fields: dict[str, Any]) -> DatabaseTarget:
+    return targets.inferred_target(on_render=fields["on_render"])
+
+
+class DatabaseSettings(SettingsGroup):
+    """The three databases and the choice between them."""
+
+    on_render: Annotated[bool, FromPlatform()] = Field(
+        default=False,
+        alias="RENDER",
+        description="Whether this process runs on Render. Render sets it; nobody else does.",
+    )
+    target: DatabaseTarget = Field(
+        default_factory=_inferred,
+        alias="DATABASE_TARGET",
+        description="Which database this process talks to: local, render_dev or render_prod.",
+    )
+    local_url: Url = Field(
+        default=None,
+        alias="DATABASE_CONNECTION_STRING",
+        description="The local database.",
+    )
+    dev_external_url: Url = Field(
+        default=None,
+        alias="RENDER_DEV_EXTERNAL_DB_URL",
+        description="Render's development database, from outside of Render.",
+    )
+    dev_internal_url: Url = Field(
+        default=None,
+        alias="RENDER_DEV_INTERNAL_DB_URL",
+        description="Render's development database, from within Render's private network.",
+    )
+    prod_external_url: Url = Field(
+        default=None,
+        alias="RENDER_EXTERNAL_DB_URL",
+        description="The production database, from outside of Render.",
+    )
+    prod_internal_url: Url = Field(
+        default=None,
+        alias="RENDER_INTERNAL_DB_URL",
+        description="The production database, from within Render's private network.",
+    )
+
+    @property
+    def target_is_explicit(self) -> bool:
+        """Whether `DATABASE_TARGET` named the target."""
+        return "target" in self.model_fields_set
+
+    @property
+    def access(self) -> Access:
+        """What this process may do to the target (DR002)."""
+        return targets.access(self.target, explicit=self.target_is_explicit, on_render=self.on_render)
+
+    @property
+    def environment_name(self) -> str:
+        """The target's name for people."""
+        return targets.NAMES[self.target]
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy does not know decorated properties
+    @property
+    def active_url(self) -> SecretStr:
+        """The target's URL for SQLAlchemy."""
+        return self._chosen(self.target)
+
+    @property
+    def production_url(self) -> SecretStr:
+        """Production's URL for SQLAlchemy, whatever the target is.
+
+        Raises:
+            ConfigurationError: It is not configured; the variable is named.
+        """
+        return self._chosen(DatabaseTarget.RENDER_PROD)
+
+    def _chosen(self, target: DatabaseTarget) -> SecretStr:
+        variables = CHOICES[target][self.on_render]
+        by_alias = {field.alias: name for name, field in type(self).model_fields.items()}
+        for variable in variables:
+            url: SecretStr | None = getattr(self, by_alias[variable])
+            if url is not None:
+                return url
+        raise ConfigurationError(
+            (
+                Finding(
+                    rule=Rule.URL_MISSING,
+                    variable=variables[-1],
+                    problem=f"is not set, and {targets.NAMES[target]} is needed",
+                    remedy=f"{variables[-1]}={SHAPE}",
+                ),
+            ),
+        )
+
+    def load(self, reading: Reading, findings: list[Finding]) -> None:
+        """Let the rules decide, then take what they decided."""
+        decision = decide(reading)
+        findings.extend(decision.findings)
+        if any(not finding.is_warning for finding in decision.findings):
+            return
+        super().load(reading, [])
+
+    @classmethod
+    def _values(cls, reading: Reading, findings: list[Finding]) -> dict[str, Any]:
+        values = super()._values(reading, findings)
+        if "DATABASE_TARGET" in values:
+            values["DATABASE_TARGET"] = values["DATABASE_TARGET"].strip().casefold()
+        return values
