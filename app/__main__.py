@@ -1,0 +1,5 @@
+"""`python -m app` is `dance`."""
+
+from app.cli.main import main
+
+main()

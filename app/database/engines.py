@@ -1,0 +1,124 @@
+"""The engine factory: the only caller of `create_engine` (DR009). Nothing connects at import."""
+
+import logging
+from functools import lru_cache
+
+from sqlalchemy import URL, Engine, create_engine, make_url
+
+from app.database.handles import ReadOnlyDatabase, WritableDatabase
+from app.database.permits import WritePermit, WritePermitError
+from app.errors import Refused
+from settings import Access, DatabaseSettings, DatabaseTarget
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT = 5
+"""Seconds for one connection attempt; libpq's default is to wait for ever."""
+
+
+class ReadOnlyTargetError(Refused):
+    """This process may only read its database. Set DATABASE_TARGET to one that it may write."""
+
+
+def open_reader(settings: DatabaseSettings, *, process: str) -> ReadOnlyDatabase:
+    """The active database, read-only whatever the target's access is.
+
+    Args:
+        settings: which database, and why.
+        process: names this process in `pg_stat_activity` and in the log.
+    """
+    url = make_url(settings.active_url.get_secret_value())
+    _announce(settings, url, "read-only")
+    return ReadOnlyDatabase(_engine(url, process, read_only=True), settings.target, label(url))
+
+
+def open_writer(
+    settings: DatabaseSettings, *, process: str, permit: WritePermit | None = None
+) -> WritableDatabase:
+    """The active database, to be written.
+
+    Args:
+        settings: which database, and why.
+        process: names this process in `pg_stat_activity` and in the log.
+        permit: needed when the active database is production.
+
+    Raises:
+        ReadOnlyTargetError: the settings say that this process may only read it (DR002).
+        WritePermitError: it is production and there is no permit for it.
+    """
+    if settings.access is not Access.READ_WRITE:
+        raise ReadOnlyTargetError(
+            f"{settings.target} is read-only for this process. {ReadOnlyTargetError.__doc__}"
+        )
+    if settings.target is DatabaseTarget.RENDER_PROD:
+        _check(permit)
+    url = make_url(settings.active_url.get_secret_value())
+    _announce(settings, url, "read-write")
+    return WritableDatabase(_engine(url, process, read_only=False), settings.target, label(url))
+
+
+def open_production_reader(settings: DatabaseSettings, *, process: str) -> ReadOnlyDatabase:
+    """Production, read-only, whatever the target is.
+
+    Raises:
+        ConfigurationError: no production URL is configured.
+    """
+    url = make_url(settings.production_url.get_secret_value())
+    return ReadOnlyDatabase(_engine(url, process, read_only=True), DatabaseTarget.RENDER_PROD, label(url))
+
+
+def open_production_writer(
+    settings: DatabaseSettings, permit: WritePermit, *, process: str
+) -> WritableDatabase:
+    """Production, to be written by the holder of a permit, whatever the target is.
+
+    Raises:
+        ConfigurationError: no production URL is configured.
+        WritePermitError: the permit is for another environment.
+    """
+    _check(permit)
+    url = make_url(settings.production_url.get_secret_value())
+    logger.info("Database: render_prod (%s) → %s, read-write", permit.purpose, label(url))
+    return WritableDatabase(_engine(url, process, read_only=False), DatabaseTarget.RENDER_PROD, label(url))
+
+
+def label(url: URL) -> str:
+    """Host, port and database of a URL for people; no user and no password."""
+    host = url.host or "socket"
+    return f"{host}:{url.port}/{url.database}" if url.port else f"{host}/{url.database}"
+
+
+def _check(permit: WritePermit | None) -> None:
+    if permit is None or permit.environment is not DatabaseTarget.RENDER_PROD:
+        raise WritePermitError
+
+
+def _engine(url: URL, process: str, *, read_only: bool) -> Engine:
+    options = ["-c timezone=UTC"]
+    asked = url.query.get("options")
+    if asked:
+        options.insert(0, asked if isinstance(asked, str) else " ".join(asked))
+    if read_only:
+        options.append("-c default_transaction_read_only=on")
+    return create_engine(
+        url.difference_update_query(["options"]),
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={
+            "application_name": f"dance {process}",
+            "connect_timeout": CONNECT_TIMEOUT,
+            "options": " ".join(options),
+        },
+    )
+
+
+def _announce(settings: DatabaseSettings, url: URL, access: str) -> None:
+    _announce_once(
+        f"Database: {settings.target} ({'explicit' if settings.target_is_explicit else 'inferred'})"
+        f" → {label(url)}, {access}, {'on Render' if settings.on_render else 'not on Render'}"
+    )
+
+
+@lru_cache
+def _announce_once(line: str) -> None:
+    logger.info(line)

@@ -1,0 +1,112 @@
+"""Two kinds of database: one that can be read, one that can be written.
+
+They wrap an engine instead of being one, so that a reader handed to something that writes is a
+type error and not an accident.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVarTuple, final
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
+from sqlalchemy import Connection, CursorResult, Engine, Executable, Select
+
+from app.database.failures import driver_errors_become_ours
+from settings import DatabaseTarget
+
+Columns = TypeVarTuple("Columns")
+
+
+class ReadTransaction:
+    """An open transaction that reads."""
+
+    def __init__(self, connection: Connection, environment: DatabaseTarget) -> None:
+        self._connection = connection
+        self.environment = environment
+
+    def select(self, statement: Select[*Columns]) -> CursorResult[*Columns]:
+        """Run a SELECT and return its rows."""
+        return self._connection.execute(statement)
+
+    @contextmanager
+    def cursor(self) -> Iterator[Cursor]:
+        """The driver's own cursor in this transaction, for COPY and statements that Core has no words for."""
+        driver = self._connection.connection.driver_connection
+        with driver.cursor() as cursor:  # type: ignore[union-attr]  # an open connection has one
+            yield cursor
+
+
+@final
+class WriteTransaction(ReadTransaction):
+    """An open transaction that may also write; it commits when its block ends without an error."""
+
+    @property
+    def connection(self) -> Connection:
+        """SQLAlchemy's connection in this transaction, for Alembic."""
+        return self._connection
+
+    def execute(
+        self,
+        statement: Executable,
+        parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    ) -> CursorResult[Any]:
+        """Run any statement."""
+        return self._connection.execute(statement, parameters)
+
+
+class _Database:
+    def __init__(self, engine: Engine, environment: DatabaseTarget, label: str) -> None:
+        self._engine = engine
+        self.environment = environment
+        self.label = label
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.environment} {self.label}>"
+
+    @contextmanager
+    def read(self, *, snapshot: bool = False) -> Iterator[ReadTransaction]:
+        """A READ ONLY transaction.
+
+        Args:
+            snapshot: REPEATABLE READ: everything read belongs to one moment.
+
+        Raises:
+            DatabaseUnreachableError: no connection, or it was lost.
+        """
+        options: dict[str, Any] = {"postgresql_readonly": True}
+        if snapshot:
+            options["isolation_level"] = "REPEATABLE READ"
+        with (
+            driver_errors_become_ours(f"{self.environment} ({self.label})"),
+            self._engine.connect().execution_options(**options) as connection,
+            connection.begin(),
+        ):
+            yield ReadTransaction(connection, self.environment)
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self._engine.dispose()
+
+
+@final
+class ReadOnlyDatabase(_Database):
+    """A database that this process can only read."""
+
+
+@final
+class WritableDatabase(_Database):
+    """A database that this process may write."""
+
+    @contextmanager
+    def write(self) -> Iterator[WriteTransaction]:
+        """A transaction that commits at the end of its block and rolls back on an error.
+
+        Raises:
+            DatabaseUnreachableError: no connection, or it was lost.
+        """
+        with (
+            driver_errors_become_ours(f"{self.environment} ({self.label})"),
+            self._engine.connect() as connection,
+            connection.begin(),
+        ):
+            yield WriteTransaction(connection, self.environment)

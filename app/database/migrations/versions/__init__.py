@@ -1,0 +1,1 @@
+"""One file for each change of the schema; `exists_here` tells whether an owner's tables belong here."""

@@ -1,0 +1,130 @@
+"""Real PostgreSQL for the tests: one server for each version, three fresh databases for each test."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from app.database.embedded import EmbeddedServer, Major
+from app.database.engines import open_production_writer, open_writer
+from app.database.permits import Purpose, grant
+from app.database.schema import migrate
+from app.database.stamp import put_stamp
+from settings import DatabaseSettings, DatabaseTarget
+
+FAST: Final = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "autovacuum": "off",
+}
+"""What a server that lives for one test session need not keep on disk."""
+
+
+@dataclass(frozen=True)
+class Trio:
+    """Three databases of one server that stand for local, Render dev and production."""
+
+    server: EmbeddedServer
+    local: str
+    render_dev: str
+    render_prod: str
+
+    def environ(self, mode: int = 1) -> dict[str, str]:
+        """The variables of an execution mode (design, section 2); production is always named.
+
+        Args:
+            mode: 1 local, 2 laptop to dev, 3 cron to dev, 4 web service.
+        """
+        target = {1: "local", 2: "render_dev", 3: "render_dev", 4: "render_prod"}[mode]
+        urls = {
+            "DATABASE_CONNECTION_STRING": self.local,
+            "RENDER_DEV_EXTERNAL_DB_URL": self.render_dev,
+            "RENDER_EXTERNAL_DB_URL": self.render_prod,
+        }
+        if mode in (3, 4):
+            urls["RENDER"] = "true"
+        return {"DATABASE_TARGET": target, **urls}
+
+    def settings(self, mode: int = 1) -> DatabaseSettings:
+        """The typed settings of an execution mode."""
+        return DatabaseSettings.from_environ(self.environ(mode))
+
+    def query(self, database: str, sql: str) -> list[str]:
+        """Ask one of the three as the superuser, past every guard: a line a row, `|` between columns.
+
+        Args:
+            database: "local", "render_dev" or "render_prod".
+            sql: the question.
+        """
+        name = getattr(self, database).rsplit("/", 1)[1]
+        return self.server.sql(sql, database=name).splitlines()
+
+
+@dataclass
+class Servers:
+    """The embedded servers of a test session, started when first asked for."""
+
+    directory: Path
+    _running: dict[Major, EmbeddedServer] = field(default_factory=dict)
+
+    def get(self, version: Major) -> EmbeddedServer:
+        """The running server of a version, with one migrated template for each environment."""
+        if version not in self._running:
+            server = EmbeddedServer(directory=self.directory / f"pg{version}", version=version, options=FAST)
+            server.start()
+            self._running[version] = server
+            for target in DatabaseTarget:
+                server.sql(f"CREATE DATABASE template_{target}")
+            templates = Trio(server, *(server.url(f"template_{target}") for target in DatabaseTarget))
+            _prepare(templates, stamped=False)
+        return self._running[version]
+
+    def stop(self) -> None:
+        """Stop them all and remove their directories."""
+        for server in self._running.values():
+            server.remove()
+
+    @contextmanager
+    def trio(self, version: Major = 18) -> Iterator[Trio]:
+        """Three fresh databases, migrated and stamped, dropped afterwards."""
+        server = self.get(version)
+        suffix = uuid4().hex[:12]
+        names = [f"{target}_{suffix}" for target in DatabaseTarget]
+        server.sql(
+            "\n".join(
+                f'CREATE DATABASE "{name}" TEMPLATE template_{target} STRATEGY file_copy;'
+                for target, name in zip(DatabaseTarget, names, strict=True)
+            )
+        )
+        trio = Trio(server, *(server.url(name) for name in names))
+        _prepare(trio, stamped=True)
+        try:
+            yield trio
+        finally:
+            server.sql("\n".join(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE);' for name in names))
+
+
+def _prepare(trio: Trio, *, stamped: bool) -> None:
+    for mode in (1, 2):
+        with_writer = open_writer(trio.settings(mode), process="tests")
+        if stamped:
+            with with_writer.write() as transaction:
+                put_stamp(transaction, who="tests")
+        else:
+            migrate(with_writer)
+        with_writer.dispose()
+    purpose = Purpose.STAMPING if stamped else Purpose.MIGRATION
+    production = open_production_writer(
+        trio.settings(), grant(purpose, DatabaseTarget.RENDER_PROD), process="tests"
+    )
+    if stamped:
+        with production.write() as transaction:
+            put_stamp(transaction, who="tests")
+    else:
+        migrate(production)
+    production.dispose()
