@@ -34,7 +34,7 @@ What to type next:
 """
 
 
-@application.command()
+@application.command(context_settings={"allow_interspersed_args": False})
 def run(
     command: Annotated[
         list[str] | None,

@@ -1,0 +1,34 @@
+"""Running `dance` as a person or Render would: a process of its own, configured by its environment alone."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+PROJECT: Final = Path(__file__).parent.parent
+DEADLINE: Final = 100.0
+"""Seconds; a command that takes longer hangs."""
+
+
+def environment(variables: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Nothing but what a bare machine has, and these variables."""
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8", **variables}
+
+
+def dance(
+    *arguments: str, variables: Mapping[str, str], cwd: Path, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run `dance` to its end.
+
+    Args:
+        arguments: after `dance`.
+        variables: its whole configuration.
+        cwd: where; a `.env` file there is read.
+        stdin: what is typed; it is never a terminal.
+    """
+    return subprocess.run(
+        [sys.executable, "-m", "app", *arguments],
+        env={**environment(variables, cwd), "PYTHONPATH": str(PROJECT)},
+        cwd=cwd, input=stdin, capture_output=True, text=True, timeout=DEADLINE, check=False,
+    )  # fmt: skip
