@@ -145,7 +145,19 @@ class Unchanged:
     """File or URL, equal to the `place` of what it gave."""
 
 
-Finding = Sighting | Reject | Unchanged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A place could not be read this time: what it gave before stands, and the run says so and ends with 1."""
+
+    source: str
+    """Name of the entry in the list of sources."""
+    place: str
+    """File or URL, equal to the `place` of what it gave."""
+    reason: str
+    """Why, for a person."""
+
+
+Finding = Sighting | Reject | Unchanged | Unread
 """What a source yields."""
 
 _TEXTS: Final = tuple(name for name, kind in Sighting.__annotations__.items() if kind in (str, str | None))
