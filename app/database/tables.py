@@ -19,7 +19,6 @@ from sqlalchemy import (
     Table,
     Text,
     Time,
-    UniqueConstraint,
     Uuid,
     func,
     text,
@@ -148,16 +147,18 @@ events = Table(
 sightings = Table(
     "sightings",
     metadata,
-    Column("key", Text, primary_key=True, comment="digest of source and the source's own reference"),
+    Column("key", Text, primary_key=True, comment="digest of source, place and reference"),
+    Column("identity", Text, nullable=False, comment="of the event, as first seen: names it for ever"),
     Column("source", Text, nullable=False, index=True),
+    Column("place", Text, nullable=False, comment="file or URL"),
     Column("reference", Text, nullable=False, comment="the source's own id of this occurrence"),
+    Column("starts_on", Date, nullable=False, comment="as said"),
     Column("said", JSONB, nullable=False, comment="a Sighting, as collected"),
     Column("digest", Text, nullable=False, comment="of `said`: tells whether anything changed"),
     _instant("first_seen_at"),
     _instant("changed_at"),
     _instant("gone_at", nullable=True),
     CheckConstraint("source <> ''", name="source"),
-    UniqueConstraint("source", "reference"),
     info=_PRIVATE,
 )
 

@@ -292,11 +292,14 @@ def _create_pipeline_private() -> None:
     op.create_index(op.f("rejects_source_idx"), "rejects", ["source"], unique=False)
     op.create_table(
         "sightings",
+        sa.Column("key", sa.Text(), nullable=False, comment="digest of source, place and reference"),
         sa.Column(
-            "key", sa.Text(), nullable=False, comment="digest of source and the source's own reference"
+            "identity", sa.Text(), nullable=False, comment="of the event, as first seen: names it for ever"
         ),
         sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False, comment="file or URL"),
         sa.Column("reference", sa.Text(), nullable=False, comment="the source's own id of this occurrence"),
+        sa.Column("starts_on", sa.Date(), nullable=False, comment="as said"),
         sa.Column(
             "said",
             postgresql.JSONB(astext_type=sa.Text()),
@@ -309,7 +312,6 @@ def _create_pipeline_private() -> None:
         sa.Column("gone_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("source <> ''", name=op.f("sightings_source_check")),
         sa.PrimaryKeyConstraint("key", name=op.f("sightings_pkey")),
-        sa.UniqueConstraint("source", "reference", name=op.f("sightings_source_reference_key")),
     )
     op.create_index(op.f("sightings_source_idx"), "sightings", ["source"], unique=False)
     op.create_table(
