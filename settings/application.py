@@ -2,17 +2,23 @@
 
 To add a group:
 
-1. write `settings/<group>.py` with a `SettingsGroup` (see `settings/database.py`): each field has the exact
-   name of its variable as `alias`, a sound default and a `description` (one sentence: what it is, in which
-   unit, who sets it). Types and bounds are pydantic's (`Field(ge=1)`, an enum, `SecretStr` for whatever is
-   secret). A field that holds the URL of a database is `Annotated[SecretStr | None, DatabaseUrls()]`, or
-   `Annotated[tuple[SecretStr, ...], DatabaseUrls(many=True)]`, and gets the rules for URLs; one that only the
-   platform may set is `Annotated[..., FromPlatform()]`.
-2. add one line to `Settings` below.
+1. Write `settings/<group>.py` with a `SettingsGroup` (as in `settings/database.py`). Its docstring's first
+   sentence is its heading in the reference. Each field has the exact name of its variable as `alias`, a sound
+   default and a `description`: one sentence that says what it is, in which unit, and who sets it.
+   - Types and bounds are pydantic's: `Field(ge=1)`, an enum, `SecretStr` for whatever is secret.
+   - A `tuple[str, ...]` takes words separated by commas or blanks.
+   - The URL of a database is `Annotated[SecretUrl | None, DatabaseUrls()]`, several are
+     `Annotated[tuple[SecretUrl, ...], DatabaseUrls(many=True)]`: the rules for URLs apply.
+   - What only the platform sets is `Annotated[..., FromPlatform()]`; what render.yaml sets is
+     `Annotated[..., OnRender(web=..., cron=...)]`.
+2. Add one line to `Settings` below.
 
-Its variables are then known to everything: the one error that lists all problems, near misses,
-`dance config`, `.env.example`, `docs/settings.md`, the JSON schema.
+Its variables are then known to the one error that lists all problems, the search for near misses,
+`dance config`, `.env.example`, `docs/settings.md`, the JSON schema and render.yaml.
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic import Field
 from pydantic_settings import BaseSettings
@@ -30,8 +36,6 @@ class Settings(SettingsGroup):
 
     def load(self, reading: Reading, findings: list[Finding]) -> None:
         """Load every group, so that all problems are in one error."""
-        if reading.file is not None:
-            findings.extend(reading.file.findings)
         groups: dict[str, SettingsGroup] = {}
         for name, field in type(self).model_fields.items():
             kind = field.annotation
@@ -40,3 +44,21 @@ class Settings(SettingsGroup):
                 groups[name].load(reading, findings)
         if all(finding.is_warning for finding in findings):
             BaseSettings.__init__(self, _build_sources=((ReadValues(type(self), groups),), {}))
+
+    def texts(self) -> dict[str, str]:
+        """The text of each variable that was set, in every group."""
+        return {key: text for group in self.groups().values() for key, text in group.texts().items()}
+
+    def groups(self) -> dict[str, SettingsGroup]:
+        """Every group, by the name of its field."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+    def _changes(self, update: Mapping[str, Any]) -> dict[str, str]:
+        """The texts of the groups that replace others; what they leave unset is unset."""
+        changes: dict[str, str] = {}
+        groups = self.groups()
+        for name, group in update.items():
+            if name not in groups or type(group) is not type(groups[name]):
+                raise TypeError(f"Settings has no group {name} of that kind")
+            changes |= dict.fromkeys(groups[name].texts(), "") | group.texts()
+        return changes

@@ -6,13 +6,16 @@ from pydantic import Field, SecretStr, computed_field
 
 from settings import targets
 from settings.findings import ConfigurationError, Finding, Rule
-from settings.group import DatabaseUrls, FromPlatform, SettingsGroup
+from settings.group import SecretUrl, SettingsGroup
+from settings.marks import DatabaseUrls, FromDatabase, FromPlatform, OnRender
 from settings.reading import Reading
 from settings.rules import decide
 from settings.targets import CHOICES, Access, DatabaseTarget
 from settings.urls import SHAPE
 
-Url = Annotated[SecretStr | None, DatabaseUrls()]
+Url = Annotated[SecretUrl | None, DatabaseUrls()]
+DEVELOPMENT = FromDatabase("dance-development")
+PRODUCTION = FromDatabase("dance-production")
 
 
 def _inferred(fields: dict[str, Any]) -> DatabaseTarget:
@@ -27,7 +30,7 @@ class DatabaseSettings(SettingsGroup):
         alias="RENDER",
         description="Whether this process runs on Render. Render sets it; nobody else does.",
     )
-    target: DatabaseTarget = Field(
+    target: Annotated[DatabaseTarget, OnRender(web="render_prod", cron="render_dev")] = Field(
         default_factory=_inferred,
         alias="DATABASE_TARGET",
         description="Which database this process talks to: local, render_dev or render_prod.",
@@ -42,7 +45,7 @@ class DatabaseSettings(SettingsGroup):
         alias="RENDER_DEV_EXTERNAL_DB_URL",
         description="Render's development database, from outside of Render.",
     )
-    dev_internal_url: Url = Field(
+    dev_internal_url: Annotated[Url, OnRender(cron=DEVELOPMENT)] = Field(
         default=None,
         alias="RENDER_DEV_INTERNAL_DB_URL",
         description="Render's development database, from within Render's private network.",
@@ -52,7 +55,7 @@ class DatabaseSettings(SettingsGroup):
         alias="RENDER_EXTERNAL_DB_URL",
         description="The production database, from outside of Render.",
     )
-    prod_internal_url: Url = Field(
+    prod_internal_url: Annotated[Url, OnRender(web=PRODUCTION, cron=PRODUCTION)] = Field(
         default=None,
         alias="RENDER_INTERNAL_DB_URL",
         description="The production database, from within Render's private network.",

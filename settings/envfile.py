@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, overload
 
+from settings.exposure import exposures
 from settings.findings import Finding, Rule, Source
 from settings.reading import EnvFile, Line
 
@@ -16,9 +17,7 @@ _LINE: Final = re.compile(
     (?:[ \t]+\#[^\r\n]*)?[ \t]*\r?(?:\n|\Z)""",
     re.ASCII | re.VERBOSE | re.DOTALL,
 )
-_SKIPPED: Final = re.compile(r"[ \t]*(?:\#[^\r\n]*)?\r?(?:\n|\Z)")
-_REST: Final = re.compile(r"[^\n]*(?:\n|\Z)")
-_NAME: Final = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)", re.ASCII)
+_NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _ESCAPE: Final = re.compile(r'\\([\\"$`])')
 
 
@@ -39,48 +38,65 @@ def candidates(directory: Path) -> Iterator[Path]:
     yield SECRET_FILE
 
 
-def find(directory: Path) -> EnvFile | None:
-    """The first `.env` file that exists, read."""
-    return next((read(path) for path in candidates(directory) if path.is_file()), None)
+def find(directory: Path | None) -> EnvFile | None:
+    """The first `.env` file that exists, read; without a directory only Render's secret file counts."""
+    for path in candidates(directory) if directory else (SECRET_FILE,):
+        file = read(path, missing_ok=True)
+        if file is not None:
+            return file
+    return None
 
 
-def read(path: Path) -> EnvFile:
-    """Read one file; what is wrong with it becomes findings."""
+@overload
+def read(path: Path, *, missing_ok: Literal[False] = False) -> EnvFile: ...
+@overload
+def read(path: Path, *, missing_ok: bool) -> EnvFile | None: ...
+def read(path: Path, *, missing_ok: bool = False) -> EnvFile | None:
+    """Read one file; what is wrong with it becomes findings.
+
+    Args:
+        path: The file.
+        missing_ok: Whether to answer None, instead of a finding, when there is no such file.
+    """
     path = path.absolute()
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
     except OSError as error:
-        return EnvFile(path, findings=[_unreadable(path, f"cannot be read: {error.strerror}")])
+        if missing_ok and isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
+            return None
+        problem = f"cannot be read: {(error.strerror or 'unknown error').lower()}"
+        return EnvFile(path, findings=[_unreadable(path, problem, f"ls -ld {path}")])
+    exposed = () if path == SECRET_FILE else tuple(exposures(path))
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return EnvFile(path, findings=[_unreadable(path, "is not UTF-8 text")])
-    return parse(path, text)
+        return EnvFile(path, findings=[_unreadable(path, "is not UTF-8 text", f"file {path}"), *exposed])
+    return EnvFile(path, parse(text), exposed)
 
 
-def parse(path: Path, text: str) -> EnvFile:
-    """Read the text of a file.
+def parse(text: str) -> list[Line]:
+    """The assignments of a file's text, and the lines that are none.
 
-    Single quotes keep everything; double quotes know the shell's escapes (backslash before a
-    backslash, a double quote, `$` or a backtick); both may span lines. Without quotes the value ends with the
-    line, trailing blanks and a comment after a blank left off.
+    Single quotes keep everything; double quotes know the shell's escapes (backslash before a backslash, a
+    double quote, `$` or a backtick); both may span lines. Without quotes the value ends with the line, trailing
+    blanks and a comment after a blank left off.
     """
     lines: list[Line] = []
-    findings: list[Finding] = []
     position, number = 0, 1
     while position < len(text):
-        match = _SKIPPED.match(text, position)
-        if match is None:
-            match = _LINE.match(text, position)
-            if match is None:
-                findings.append(_odd(path, number, text, position))
-                match = _REST.match(text, position)
-                assert match is not None  # noqa: S101  (it matches anything)
-            else:
-                lines.append(Line(match["name"], number, _value(match)))
-        number += text.count("\n", position, match.end())
-        if match.end() == position:
-            break
-        position = match.end()
-    return EnvFile(path, lines, findings)
+        match = _LINE.match(text, position)
+        if match is not None:
+            lines.append(Line(match["name"], number, _value(match)))
+            end = match.end()
+        else:
+            end = text.find("\n", position) + 1 or len(text)
+            words = text[position:end].removeprefix("export ").split()
+            if words and not words[0].startswith("#"):
+                name = _NAME.match(words[0])
+                lines.append(Line(name[0] if name else "", number, None))
+        number += text.count("\n", position, end)
+        position = end
+    return lines
 
 
 def _value(match: re.Match[str]) -> str:
@@ -91,23 +107,11 @@ def _value(match: re.Match[str]) -> str:
     return match["bare"] or ""
 
 
-def _unreadable(path: Path, problem: str) -> Finding:
+def _unreadable(path: Path, problem: str, remedy: str) -> Finding:
     return Finding(
         rule=Rule.FILE_UNREADABLE,
         variable=path.name,
         problem=problem,
-        remedy=f"chmod u+r {path}" if "read" in problem else f"iconv -t utf-8 {path}",
+        remedy=remedy,
         source=Source(path),
-    )
-
-
-def _odd(path: Path, number: int, text: str, position: int) -> Finding:
-    """A line that assigns nothing: named only when it begins with a plausible variable."""
-    name = _NAME.match(text, position)
-    return Finding(
-        rule=Rule.LINE_IGNORED,
-        variable=name[1] if name and name[1].isupper() and "_" in name[1] else path.name,
-        problem="is not a line of the form NAME=value (or a quote is not closed)",
-        remedy="NAME='value'",
-        source=Source(path, number),
     )

@@ -90,10 +90,15 @@ class Finding:
         """Whether the configuration may be used all the same."""
         return self.rule in WARNINGS
 
-    def __str__(self) -> str:
-        """Two lines for people: what and where, then the remedy."""
+    @property
+    def line(self) -> str:
+        """What and where, in one line, for logs."""
         place = "" if self.source is None else f" ({self.source})"
-        return f"{self.variable}{place} {self.problem}\n    {self.remedy}"
+        return f"{self.variable}{place} {self.problem}"
+
+    def __str__(self) -> str:
+        """What and where, then the remedy, for people."""
+        return f"{self.line}\n    {self.remedy}"
 
 
 class ConfigurationError(ValueError):

@@ -1,37 +1,43 @@
 """The base of every group of settings: one reading, every problem in one round, nothing that leaks."""
 
+import logging
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Final, NoReturn, Self, TypeVar
 
-from pydantic import ValidationError
+from pydantic import PrivateAttr, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from settings import envfile
 from settings.findings import ConfigurationError, Finding, Rule
-from settings.reading import Reading
+from settings.marks import DatabaseUrls, FromPlatform
+from settings.notices import notices
+from settings.reading import EnvFile, Reading
 from settings.rules import check_url, read_platform
 
-
-@dataclass(frozen=True, slots=True)
-class DatabaseUrls:
-    """Marks a field (`Annotated[SecretStr | None, DatabaseUrls()]`) whose text must pass the rules for URLs.
-
-    The field gets the normalised URL, ready for SQLAlchemy.
-
-    Attributes:
-        many: The variable holds several URLs, separated by blanks; the field is a tuple.
-    """
-
-    many: bool = False
+Mark = TypeVar("Mark")
+_log = logging.getLogger(__name__)
+_BETWEEN_URLS: Final = re.compile(r"\s*,\s*(?=[a-z0-9+]+://)|\s+")
+_BETWEEN_WORDS: Final = re.compile(r"[\s,]+")
 
 
-@dataclass(frozen=True, slots=True)
-class FromPlatform:
-    """Marks a field that only the real environment may give, never a `.env` file (DR004)."""
+class SecretUrl(SecretStr):
+    """A database's URL: masked like any `SecretStr`, and not to be pickled either."""
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse, because a pickle holds the password."""
+        raise TypeError("a database's URL holds a password and is not pickled: read the settings anew")
+
+    def __copy__(self) -> Self:
+        """Itself: it never changes."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Itself: it never changes."""
+        return self
 
 
 class SettingsGroup(BaseSettings):
@@ -42,20 +48,24 @@ class SettingsGroup(BaseSettings):
         extra="ignore",
         case_sensitive=True,
         hide_input_in_errors=True,
-        validate_default=False,
     )
+
+    known: ClassVar[dict[str, FieldInfo]] = {}  # the variables of every group that was ever defined
+
+    _warnings: tuple[Finding, ...] = PrivateAttr(default=())
 
     def __init__(self) -> None:
         """Read the process's environment and its `.env` file.
 
         Raises:
             ConfigurationError: The configuration cannot be used; it lists every problem.
+            TypeError: These settings were read already, and are frozen.
         """
         if hasattr(self, "__pydantic_fields_set__"):
             raise TypeError("settings are frozen: make new ones instead of reading these again")
-        findings: list[Finding] = []
-        self.load(process_reading(), findings)
-        _refuse(findings)
+        self._accept(self._read(os.environ, _process_file()))
+        for warning in self._warnings:
+            _log.warning("%s", warning.line)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], env_file: str | Path | None = None) -> Self:
@@ -65,23 +75,53 @@ class SettingsGroup(BaseSettings):
             environ: Stands for the real environment.
             env_file: A `.env` file, which must exist.
 
+        Returns:
+            The settings; their warnings are not logged.
+
         Raises:
             ConfigurationError: The configuration cannot be used; it lists every problem.
         """
         settings = cls.__new__(cls)
         file = None if env_file is None else envfile.read(Path(env_file))
-        findings: list[Finding] = []
-        settings.load(Reading(environ, file), findings)
-        del environ, file  # a traceback printed with locals must not show them
-        _refuse(findings)
+        findings = settings._read(environ, file)  # noqa: SLF001  (an instance of this class)
+        del environ  # a traceback printed with locals must not show it
+        settings._accept(findings)  # noqa: SLF001  (an instance of this class)
         return settings
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What may be meant, but may be a mistake too."""
+        return self._warnings
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; with changes, read and checked like any other settings.
+
+        Args:
+            update: New values by field or variable; None unsets.
+            deep: Whether to copy values too.
+
+        Raises:
+            ConfigurationError: The changed settings cannot be used.
+        """
+        if not update:
+            return super().model_copy(deep=deep)
+        return self.from_environ(self.texts() | self._changes(update))
+
+    def texts(self) -> dict[str, str]:
+        """The text of each variable that was set, passwords included: for making settings from settings."""
+        fields = type(self).model_fields
+        return {
+            alias: _text(getattr(self, name))
+            for name in fields
+            if name in self.model_fields_set and (alias := fields[name].alias)
+        }
 
     def load(self, reading: Reading, findings: list[Finding]) -> None:
         """Take this group's values from a reading; for the loaders of groups, not for their users.
 
         Args:
             reading: What the sources say.
-            findings: Takes every problem; with an error among them the group stays empty.
+            findings: Takes every problem; with an error in this group it stays empty.
         """
         values = self._values(reading, findings)
         wrong: list[tuple[str, str]] = []
@@ -89,41 +129,76 @@ class SettingsGroup(BaseSettings):
             BaseSettings.__init__(self, _build_sources=((ReadValues(type(self), values),), {}))
         except ValidationError as error:
             wrong = [
-                (str(item["loc"][0]), item["msg"])
+                (str(item["loc"][0]) if item["loc"] else type(self).__name__, item["msg"])
                 for item in error.errors(include_input=False, include_context=False, include_url=False)
             ]
-        findings.extend(
-            Finding(
-                rule=Rule.VALUE,
-                variable=variable,
-                problem=f"cannot be used: {message[:1].lower()}{message[1:]}",
-                remedy=f"unset {variable}",
-                source=reading.source(variable),
+        for variable, message in wrong:
+            problem = message.removeprefix("Value error, ")
+            findings.append(
+                Finding(
+                    rule=Rule.VALUE,
+                    variable=variable,
+                    problem=f"cannot be used: {problem[:1].lower()}{problem[1:]}",
+                    remedy=f"unset {variable}",
+                    source=reading.source(variable),
+                ),
             )
-            for variable, message in wrong
-        )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Make the variables known to the search for near misses."""
+        SettingsGroup.known.update((field.alias, field) for field in cls.model_fields.values() if field.alias)
+
+    def __getstate__(self) -> NoReturn:
+        """Refuse to be pickled, because a pickle holds the passwords."""
+        raise TypeError("settings hold passwords and are not pickled: make them anew in each process")
+
+    def _read(self, environ: Mapping[str, str], file: EnvFile | None) -> list[Finding]:
+        """Take every value and tell every finding; nothing is raised, so that nothing is in a traceback."""
+        platform = frozenset(name for name, field in self.known.items() if _mark(field, FromPlatform))
+        reading = Reading(environ, file, platform=platform)
+        findings: list[Finding] = []
+        self.load(reading, findings)
+        findings.extend(notices(reading, frozenset(self.known), platform))
+        return findings
+
+    def _accept(self, findings: list[Finding]) -> None:
+        errors = tuple(finding for finding in findings if not finding.is_warning)
+        warnings = tuple(finding for finding in findings if finding.is_warning)
+        if errors:
+            raise ConfigurationError(errors, warnings)
+        self._warnings = warnings
+
+    def _changes(self, update: Mapping[str, Any]) -> dict[str, str]:
+        fields = type(self).model_fields
+        aliases = {field.alias for field in fields.values()}
+        changes: dict[str, str] = {}
+        for key, value in update.items():
+            alias = fields[key].alias if key in fields else key
+            if alias is None or alias not in aliases:
+                raise TypeError(f"{type(self).__name__} has no setting {key}")
+            changes[alias] = _text(value)
+        return changes
 
     @classmethod
     def _values(cls, reading: Reading, findings: list[Finding]) -> dict[str, Any]:
-        """The text of each variable that is set; URLs checked and normalised."""
+        """The text of each variable that is set; URLs checked and normalised, lists split."""
         values: dict[str, Any] = {}
         for field in cls.model_fields.values():
             variable = field.alias
             text = None if variable is None else reading.text(variable)
             if variable is None or text is None:
                 continue
-            mark = next((item for item in field.metadata if isinstance(item, DatabaseUrls)), None)
-            if mark is None:
+            urls = _mark(field, DatabaseUrls)
+            if urls is not None:
+                parts = _BETWEEN_URLS.split(text.strip()) if urls.many else [text]
+                values[variable] = _normalised(reading, variable, parts, findings)
+                if not urls.many:
+                    values[variable] = next(iter(values[variable]), None)
+            elif getattr(field.annotation, "__origin__", None) is tuple:
+                values[variable] = tuple(filter(None, _BETWEEN_WORDS.split(text)))
+            else:
                 values[variable] = text
-                continue
-            on_render = read_platform(reading, [])
-            urls = [
-                url.text(tls=on_render is False and url.is_remote)
-                for part in (text.split() if mark.many else [text])
-                if (url := check_url(reading, variable, part, on_render=on_render, findings=findings))
-            ]
-            if urls:
-                values[variable] = tuple(urls) if mark.many else urls[0]
         return values
 
 
@@ -144,12 +219,34 @@ class ReadValues(PydanticBaseSettingsSource):
         return dict(self._values)
 
 
-def process_reading() -> Reading:
-    """What this process's environment and `.env` file say: the only place that reads either."""
-    return Reading(os.environ, envfile.find(Path.cwd()))
+def _process_file() -> EnvFile | None:
+    try:
+        directory = Path.cwd()
+    except FileNotFoundError:  # the working directory was removed
+        return envfile.find(None)
+    return envfile.find(directory)
 
 
-def _refuse(findings: list[Finding]) -> None:
-    errors = tuple(finding for finding in findings if not finding.is_warning)
-    if errors:
-        raise ConfigurationError(errors, tuple(finding for finding in findings if finding.is_warning))
+def _mark(field: FieldInfo, kind: type[Mark]) -> Mark | None:
+    return next((item for item in field.metadata if isinstance(item, kind)), None)
+
+
+def _normalised(
+    reading: Reading, variable: str, parts: Iterable[str], findings: list[Finding]
+) -> tuple[str, ...]:
+    on_render = read_platform(reading, [])
+    urls = [check_url(reading, variable, part, on_render=on_render, findings=findings) for part in parts]
+    return tuple(url.text(tls=on_render is False and url.is_remote) for url in urls if url is not None)
+
+
+def _text(value: Any) -> str:
+    """What one would type into the environment to get a value."""
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple | list | frozenset):
+        return " ".join(map(_text, value))
+    return str(value)

@@ -9,11 +9,17 @@ from settings.findings import ENVIRONMENT, Finding, Source
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One assignment of a `.env` file; the value is kept out of the representation."""
+    """One assignment of a `.env` file.
+
+    Attributes:
+        name: The variable.
+        number: The line, from 1.
+        text: Its value, kept out of the representation; None when the line cannot be read.
+    """
 
     name: str
     number: int
-    text: str = field(repr=False)
+    text: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,7 @@ class EnvFile:
 
     Attributes:
         path: Its absolute path.
-        lines: Its assignments, in order.
+        lines: Its assignments in order, with those that cannot be read.
         findings: What is wrong with the file itself.
     """
 
@@ -33,7 +39,7 @@ class EnvFile:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A variable's text and where it was given."""
+    """A variable's text, kept out of the representation, and where it was given."""
 
     text: str = field(repr=False)
     source: Source
@@ -48,44 +54,57 @@ class Reading:
         platform: Names that only the real environment may give (DR004).
     """
 
-    __slots__ = ("_environment", "_file", "_lines", "_platform")
+    __slots__ = ("_environment", "_lines", "_platform", "file")
 
     def __init__(
         self,
         environment: Mapping[str, str],
         file: EnvFile | None = None,
-        platform: frozenset[str] = frozenset({"RENDER"}),
+        *,
+        platform: frozenset[str] = frozenset(),
     ) -> None:
         self._environment = environment
-        self._file = file
         self._platform = platform
-        self._lines = {} if file is None else {line.name: line for line in file.lines}
-
-    @property
-    def file(self) -> EnvFile | None:
-        """The `.env` file that was read."""
-        return self._file
+        self.file = file
+        self._lines = (
+            {} if file is None else {line.name: line for line in file.lines if line.text is not None}
+        )
 
     def given(self, name: str) -> Given | None:
         """What decides about a variable, blank or not; None when it is unset everywhere."""
         text = self._environment.get(name)
         if text is not None:
             return Given(text, ENVIRONMENT)
+        return None if name in self._platform else self.in_file(name)
+
+    def in_file(self, name: str) -> Given | None:
+        """What the file says about a variable, whether or not that counts."""
         line = self._lines.get(name)
-        if line is None or self._file is None or name in self._platform:
+        if line is None or line.text is None or self.file is None:
             return None
-        return Given(line.text, Source(self._file.path, line.number))
+        return Given(line.text, Source(self.file.path, line.number))
 
     def text(self, name: str) -> str | None:
         """A variable's text; None when it is unset or blank."""
-        given = self.given(name)
-        return None if given is None or not given.text.strip() else given.text
+        text = self._environment.get(name)
+        if text is None and name in self._lines and name not in self._platform:
+            text = self._lines[name].text
+        return None if text is None or not text.strip() else text
+
+    def ambient(self, name: str) -> str | None:
+        """What libpq itself would read: the real environment only; None when it is unset or blank."""
+        text = self._environment.get(name)
+        return None if text is None or not text.strip() else text
 
     def source(self, name: str) -> Source | None:
         """Where a variable's text comes from."""
         given = self.given(name)
         return None if given is None else given.source
 
-    def names(self) -> Sequence[str]:
-        """Every name that either source gives."""
-        return [*self._environment, *self._lines]
+    def names(self) -> Sequence[tuple[str, Source]]:
+        """Every name that is given, with its place; the real environment first."""
+        real = [(name, ENVIRONMENT) for name in self._environment]
+        if self.file is None:
+            return real
+        path = self.file.path
+        return [*real, *((line.name, Source(path, line.number)) for line in self._lines.values())]

@@ -137,14 +137,14 @@ def check_url(
 
 def redirecting_ambient(reading: Reading, url: DatabaseUrl) -> Iterator[str]:
     """The `PG*` variables of libpq that would change where this URL leads."""
-    for name in ("PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE", "PGOPTIONS"):
-        if reading.text(name) is not None:
+    for name in ("PGHOSTADDR", "PGSERVICE", "PGOPTIONS"):
+        if reading.ambient(name) is not None:
             yield name
-    if any(not host.name for host in url.hosts) and reading.text("PGHOST") is not None:
+    if any(not host.name for host in url.hosts) and reading.ambient("PGHOST") is not None:
         yield "PGHOST"
-    if any(host.port is None for host in url.hosts) and reading.text("PGPORT") is not None:
+    if any(host.port is None for host in url.hosts) and reading.ambient("PGPORT") is not None:
         yield "PGPORT"
-    if not url.has_user and reading.text("PGUSER") is not None:
+    if not url.has_user and reading.ambient("PGUSER") is not None:
         yield "PGUSER"
 
 
