@@ -1,0 +1,138 @@
+"""What describes a database itself: its stamp, and who did what to it when."""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from app.database.tables.owners import CONTROL, Owner, instant, metadata
+
+_OWNER: Final = {"owner": Owner.SYSTEM}
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    instant("started_at", default_now=True),
+    instant("finished_at", nullable=True),
+    Column("outcome", Text, nullable=False, server_default="running"),
+    Column("target", Text, nullable=False),
+    Column("commit", Text, nullable=False, comment="of the code; empty when unknown"),
+    Column("host", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
+    CheckConstraint("outcome IN ('running', 'done', 'incomplete', 'failed')", name="outcome"),
+    CheckConstraint("(outcome = 'running') = (finished_at IS NULL)", name="finished"),
+    info=_OWNER,
+    schema=CONTROL,
+)
+
+
+stage_runs = Table(
+    "stage_runs",
+    metadata,
+    Column("run_id", Uuid, ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("stage", Text, primary_key=True),
+    Column("position", SmallInteger, nullable=False),
+    instant("started_at", default_now=True),
+    instant("finished_at", nullable=True),
+    Column("outcome", Text, nullable=False, server_default="running"),
+    Column("counts", JSONB, nullable=False, server_default=text("'{}'")),
+    CheckConstraint("outcome IN ('running', 'done', 'incomplete', 'failed')", name="outcome"),
+    info=_OWNER,
+    schema=CONTROL,
+)
+
+
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column(
+        "run_id",
+        Uuid,
+        nullable=False,
+        unique=True,
+        comment="drawn by the client: tells whether COMMIT happened",
+    ),
+    Column("kind", Text, nullable=False, server_default="promotion"),
+    instant("finished_at", default_now=True),
+    Column("who", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("commit", Text, nullable=False),
+    Column("from_environment", Text, nullable=False),
+    Column("from_stamp", Uuid),
+    Column("digest", Text, nullable=False),
+    Column("counts", JSONB, nullable=False, comment="inserted, updated, deleted by table"),
+    Column("seconds", JSONB, nullable=False, comment="by phase"),
+    Column("overrides", JSONB, nullable=False, server_default=text("'{}'"), comment="gate: reason"),
+    Column(
+        "known", JSONB, nullable=False, server_default=text("'{}'"), comment="what the next one may rely on"
+    ),
+    Column("undone_by", BigInteger),
+    CheckConstraint("kind IN ('promotion', 'rollback')", name="kind"),
+    info=_OWNER,
+    schema=CONTROL,
+)
+
+
+promotion_undo = Table(
+    "promotion_undo",
+    metadata,
+    Column("promotion_id", BigInteger, ForeignKey(promotions.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("position", BigInteger, primary_key=True),
+    Column("table_name", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("row_key", JSONB, nullable=False),
+    Column("before", JSONB, comment="null for an insert"),
+    Column("after_hash", BigInteger, comment="null for a delete"),
+    CheckConstraint("operation IN ('insert', 'update', 'delete')", name="operation"),
+    info=_OWNER,
+    schema=CONTROL,
+)
+
+
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    instant("at", default_now=True),
+    Column("who", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("action", Text, nullable=False, comment="migrate, stamp, roles, promote, ..."),
+    Column("reason", Text, nullable=False),
+    Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
+    info=_OWNER,
+    schema=CONTROL,
+)
+
+
+stamp = Table(
+    "stamp",
+    metadata,
+    Column("one", Boolean, primary_key=True, server_default=text("true")),
+    Column("environment", Text, nullable=False),
+    Column("stamp_id", Uuid, nullable=False, unique=True),
+    Column("system_identifier", Numeric(20, 0), nullable=False),
+    Column("database_oid", BigInteger, nullable=False),
+    Column("database_name", Text, nullable=False),
+    instant("stamped_at", default_now=True),
+    Column("stamped_by", Text, nullable=False),
+    CheckConstraint("one", name="one"),
+    CheckConstraint("environment IN ('local', 'render_dev', 'render_prod')", name="environment"),
+    info=_OWNER,
+    schema=CONTROL,
+)
