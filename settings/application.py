@@ -21,11 +21,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
-from pydantic_settings import BaseSettings
 
 from settings.database import DatabaseSettings
 from settings.findings import Finding
-from settings.group import ReadValues, SettingsGroup
+from settings.group import SettingsGroup
 from settings.reading import Reading
 
 
@@ -43,7 +42,7 @@ class Settings(SettingsGroup):
                 groups[name] = kind.__new__(kind)
                 groups[name].load(reading, findings)
         if all(finding.is_warning for finding in findings):
-            BaseSettings.__init__(self, _build_sources=((ReadValues(type(self), groups),), {}))
+            self.fill(groups)
 
     def texts(self) -> dict[str, str]:
         """The text of each variable that was set, in every group."""

@@ -10,7 +10,7 @@ from settings.group import SecretUrl, SettingsGroup
 from settings.marks import DatabaseUrls, FromDatabase, FromPlatform, OnRender
 from settings.reading import Reading
 from settings.rules import decide
-from settings.targets import CHOICES, Access, DatabaseTarget
+from settings.targets import CHOICES, PLATFORM, TARGET, Access, DatabaseTarget
 from settings.urls import SHAPE
 
 Url = Annotated[SecretUrl | None, DatabaseUrls()]
@@ -113,13 +113,13 @@ class DatabaseSettings(SettingsGroup):
         """Let the rules decide, then take what they decided."""
         decision = decide(reading)
         findings.extend(decision.findings)
-        if any(not finding.is_warning for finding in decision.findings):
+        if decision.target is None or not all(finding.is_warning for finding in decision.findings):
             return
-        super().load(reading, [])
-
-    @classmethod
-    def _values(cls, reading: Reading, findings: list[Finding]) -> dict[str, Any]:
-        values = super()._values(reading, findings)
-        if "DATABASE_TARGET" in values:
-            values["DATABASE_TARGET"] = values["DATABASE_TARGET"].strip().casefold()
-        return values
+        values: dict[str, object] = {
+            variable: url.text(tls=not decision.on_render and url.is_remote)
+            for variable, url in decision.urls.items()
+        }
+        values[PLATFORM] = bool(decision.on_render)
+        if decision.explicit:
+            values[TARGET] = decision.target
+        self.fill(values)

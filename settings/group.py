@@ -4,6 +4,7 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Final, NoReturn, Self, TypeVar
 
@@ -63,9 +64,9 @@ class SettingsGroup(BaseSettings):
         """
         if hasattr(self, "__pydantic_fields_set__"):
             raise TypeError("settings are frozen: make new ones instead of reading these again")
-        self._accept(self._read(os.environ, _process_file()))
+        self._accept(self._read(dict(os.environ), _process_file()))
         for warning in self._warnings:
-            _log.warning("%s", warning.line)
+            _tell(warning)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], env_file: str | Path | None = None) -> Self:
@@ -126,7 +127,7 @@ class SettingsGroup(BaseSettings):
         values = self._values(reading, findings)
         wrong: list[tuple[str, str]] = []
         try:
-            BaseSettings.__init__(self, _build_sources=((ReadValues(type(self), values),), {}))
+            self.fill(values)
         except ValidationError as error:
             wrong = [
                 (str(item["loc"][0]) if item["loc"] else type(self).__name__, item["msg"])
@@ -143,6 +144,17 @@ class SettingsGroup(BaseSettings):
                     source=reading.source(variable),
                 ),
             )
+
+    def fill(self, values: Mapping[str, Any]) -> None:
+        """Validate values and take them.
+
+        Args:
+            values: By variable.
+
+        Raises:
+            ValidationError: One of them is not what its field wants; it holds the values, and must not be let out.
+        """
+        BaseSettings.__init__(self, _build_sources=((_ReadValues(type(self), values),), {}))
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -202,7 +214,7 @@ class SettingsGroup(BaseSettings):
         return values
 
 
-class ReadValues(PydanticBaseSettingsSource):
+class _ReadValues(PydanticBaseSettingsSource):
     """The source of a group: values that were read already."""
 
     def __init__(self, settings_cls: type[BaseSettings], values: Mapping[str, Any]) -> None:
@@ -225,6 +237,12 @@ def _process_file() -> EnvFile | None:
     except FileNotFoundError:  # the working directory was removed
         return envfile.find(None)
     return envfile.find(directory)
+
+
+@lru_cache
+def _tell(warning: Finding) -> None:
+    """Log a warning, once for each process."""
+    _log.warning("%s", warning.line)
 
 
 def _mark(field: FieldInfo, kind: type[Mark]) -> Mark | None:

@@ -3,8 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from settings.findings import ENVIRONMENT, Finding, Source
+
+# Those of libpq's variables (PostgreSQL 18 documentation, section 32.15) that choose server, role or session.
+AMBIENT: Final = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGSERVICE", "PGOPTIONS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,13 @@ class Reading:
         environment: The real environment.
         file: The `.env` file, when one was read.
         platform: Names that only the real environment may give (DR004).
+
+    Attributes:
+        file: The `.env` file, when one was read.
+        ambient: The variables of libpq that are set and can lead a connection elsewhere.
     """
 
-    __slots__ = ("_environment", "_lines", "_platform", "file")
+    __slots__ = ("_environment", "_lines", "_platform", "ambient", "file")
 
     def __init__(
         self,
@@ -66,6 +74,8 @@ class Reading:
         self._environment = environment
         self._platform = platform
         self.file = file
+        # Only the real environment: libpq reads no .env file.
+        self.ambient = frozenset(name for name in AMBIENT if environment.get(name, "").strip())
         self._lines = (
             {} if file is None else {line.name: line for line in file.lines if line.text is not None}
         )
@@ -89,11 +99,6 @@ class Reading:
         text = self._environment.get(name)
         if text is None and name in self._lines and name not in self._platform:
             text = self._lines[name].text
-        return None if text is None or not text.strip() else text
-
-    def ambient(self, name: str) -> str | None:
-        """What libpq itself would read: the real environment only; None when it is unset or blank."""
-        text = self._environment.get(name)
         return None if text is None or not text.strip() else text
 
     def source(self, name: str) -> Source | None:

@@ -1,6 +1,7 @@
 """The rules that decide which database a process talks to: pure, total, standard library only."""
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Final, NamedTuple
 
 from settings.findings import Finding, Rule
@@ -65,8 +66,9 @@ def decide(reading: Reading) -> Decision:
     missing = _missing(reading, urls, worlds)
     if missing is not None:
         findings.append(missing)
-    findings.extend(_same(reading, urls))
-    findings.extend(_disagreeing(reading, urls))
+    locations = {variable: url.locations for variable, url in urls.items()}
+    findings.extend(_same(reading, locations))
+    findings.extend(_disagreeing(reading, locations))
     if name is None and on_render is not None:
         target = inferred_target(on_render=on_render)
     return Decision(target, name is not None, on_render, urls, tuple(findings))
@@ -135,17 +137,18 @@ def check_url(
     return url
 
 
-def redirecting_ambient(reading: Reading, url: DatabaseUrl) -> Iterator[str]:
+def redirecting_ambient(reading: Reading, url: DatabaseUrl) -> list[str]:
     """The `PG*` variables of libpq that would change where this URL leads."""
-    for name in ("PGHOSTADDR", "PGSERVICE", "PGOPTIONS"):
-        if reading.ambient(name) is not None:
-            yield name
-    if any(not host.name for host in url.hosts) and reading.ambient("PGHOST") is not None:
-        yield "PGHOST"
-    if any(host.port is None for host in url.hosts) and reading.ambient("PGPORT") is not None:
-        yield "PGPORT"
-    if not url.has_user and reading.ambient("PGUSER") is not None:
-        yield "PGUSER"
+    if not reading.ambient:
+        return []
+    harmless = set()
+    if all(host.name for host in url.hosts):
+        harmless.add("PGHOST")
+    if all(host.port for host in url.hosts):
+        harmless.add("PGPORT")
+    if url.has_user:
+        harmless.add("PGUSER")
+    return sorted(reading.ambient - harmless)
 
 
 def _target(name: str) -> DatabaseTarget | None:
@@ -201,33 +204,37 @@ def _missing(
     return first
 
 
-def _same(reading: Reading, urls: Mapping[str, DatabaseUrl]) -> Iterator[Finding]:
+def _same(
+    reading: Reading,
+    locations: Mapping[str, frozenset[tuple[str, int, str]]],
+) -> Iterator[Finding]:
     """One finding for each two targets that are one database (DR007)."""
     told: set[tuple[DatabaseTarget, DatabaseTarget]] = set()
-    names = list(urls)
-    for index, one in enumerate(names):
-        for other in names[index + 1 :]:
-            pair = (URLS[one], URLS[other])
-            if pair[0] is pair[1] or pair in told or urls[one].locations.isdisjoint(urls[other].locations):
-                continue
-            told.add(pair)
-            yield Finding(
-                rule=Rule.SAME_DATABASE,
-                variable=other,
-                problem=f"names the same database as {one}",
-                remedy=f"{other}={SHAPE}",
-                source=reading.source(other),
-            )
+    for one, other in combinations(locations, 2):
+        pair = (URLS[one], URLS[other])
+        if pair[0] is pair[1] or pair in told or locations[one].isdisjoint(locations[other]):
+            continue
+        told.add(pair)
+        yield Finding(
+            rule=Rule.SAME_DATABASE,
+            variable=other,
+            problem=f"names the same database as {one}",
+            remedy=f"{other}={SHAPE}",
+            source=reading.source(other),
+        )
 
 
-def _disagreeing(reading: Reading, urls: Mapping[str, DatabaseUrl]) -> Iterator[Finding]:
+def _disagreeing(
+    reading: Reading,
+    locations: Mapping[str, frozenset[tuple[str, int, str]]],
+) -> Iterator[Finding]:
     """An internal and an external URL of one target that are two databases (DR007)."""
     for target in (DatabaseTarget.RENDER_DEV, DatabaseTarget.RENDER_PROD):
         internal, external = CHOICES[target][True]
         if (
-            internal in urls
-            and external in urls
-            and urls[internal].locations.isdisjoint(urls[external].locations)
+            internal in locations
+            and external in locations
+            and locations[internal].isdisjoint(locations[external])
         ):
             yield Finding(
                 rule=Rule.DISAGREE,

@@ -54,13 +54,14 @@ HARMLESS_KEYS: Final = frozenset(
 )
 
 _ENCODE: Final = "percent-encode the user and the password"
+# Every character that all three programs take alike; a space is refused by some versions of libpq.
 _GRAMMAR: Final = re.compile(
-    r"(?:(?P<user>[\w.~!$&'()*+;=%-]+)(?::(?P<password>[\w.~!$&'()*+,;=:%-]*))?@)?"
+    r"(?:(?P<user>[^\0- #/?@\[\]:\x7f-\U0010ffff]+)(?::(?P<password>[^\0- #/?@\[\]\x7f-\U0010ffff]*))?@)?"
     r"(?P<hosts>[^/?@#]*)(?:/(?P<name>[^?@#]*))?(?:\?(?P<query>[^@#]*))?",
-    re.ASCII,
 )
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|%2[Ff][\w.%/-]*|[A-Za-z0-9_][\w.-]*)(?::(.*))?", re.ASCII)
-_NAME: Final = re.compile(r"[\w.~$-]+", re.ASCII)
+# A name with "=" is a whole connection string to psql and pg_dump.
+_NAME: Final = re.compile(r"[^\0- %/=\x7f-\U0010ffff]+")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 
 
