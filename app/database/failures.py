@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from psycopg2 import Error as DriverError
+from psycopg2 import InterfaceError, OperationalError
 from psycopg2 import errors as pg
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from app.errors import AppError, TemporaryFailure
 
@@ -34,22 +36,27 @@ def driver_errors_become_ours(label: str) -> Iterator[None]:
     """
     try:
         yield
-    except DBAPIError as error:
-        said = str(error.orig).strip()
+    except (DBAPIError, DriverError) as error:
+        orig = error.orig if isinstance(error, DBAPIError) else error  # a raw cursor's error is the driver's
+        said = str(orig).strip()
         _forget_frames(error)
-        if error.connection_invalidated or (isinstance(error, OperationalError) and not _sqlstate(error)):
+        if _is_lost(error, orig):
             raise DatabaseUnreachableError(
                 f"{label} does not answer: {said}\nCheck that it runs and that this machine may reach it, then try again."
             ) from error
-        if isinstance(error.orig, _PASSING):
+        if isinstance(orig, _PASSING):
             raise TemporaryFailure(
                 f"{label}: {said}\nThe transaction was rolled back, nothing was half-written. Try again."
             ) from error
         raise DatabaseFailedError(f"{label}: {said}\nThe transaction was rolled back.") from error
 
 
-def _sqlstate(error: DBAPIError) -> str:
-    return str(getattr(error.orig, "pgcode", None) or "")
+def _is_lost(error: Exception, orig: BaseException | None) -> bool:
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if isinstance(orig, (pg.AdminShutdown, pg.CrashShutdown)):
+        return True
+    return isinstance(orig, (OperationalError, InterfaceError)) and not orig.pgcode
 
 
 def _forget_frames(error: BaseException) -> None:

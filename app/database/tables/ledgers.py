@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    DateTime,
     ForeignKey,
     Identity,
     Numeric,
@@ -16,7 +17,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from app.database.tables.owners import CONTROL, Owner, instant, metadata
 
@@ -76,6 +77,9 @@ promotions = Table(
     Column("from_environment", Text, nullable=False),
     Column("from_stamp", Uuid),
     Column("digest", Text, nullable=False),
+    Column("seed", BigInteger, nullable=False, comment="of the row hashes in promotion_undo"),
+    Column("columns", JSONB, nullable=False, comment="by table, in the order of promotion_undo.before"),
+    Column("source_as_of", DateTime(timezone=True), comment="end of the source's last finished run"),
     Column("counts", JSONB, nullable=False, comment="inserted, updated, deleted by table"),
     Column("seconds", JSONB, nullable=False, comment="by phase"),
     Column("overrides", JSONB, nullable=False, server_default=text("'{}'"), comment="gate: reason"),
@@ -96,8 +100,8 @@ promotion_undo = Table(
     Column("position", BigInteger, primary_key=True),
     Column("table_name", Text, nullable=False),
     Column("operation", Text, nullable=False),
-    Column("row_key", JSONB, nullable=False),
-    Column("before", JSONB, comment="null for an insert"),
+    Column("row_key", Text, nullable=False, comment="the key as text, an array's text when composite"),
+    Column("before", ARRAY(Text), comment="each column as text; null for an insert"),
     Column("after_hash", BigInteger, comment="null for a delete"),
     CheckConstraint("operation IN ('insert', 'update', 'delete')", name="operation"),
     info=_OWNER,

@@ -55,6 +55,19 @@ def _create_system() -> None:
         sa.Column("from_environment", sa.Text(), nullable=False),
         sa.Column("from_stamp", sa.Uuid(), nullable=True),
         sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("seed", sa.BigInteger(), nullable=False, comment="of the row hashes in promotion_undo"),
+        sa.Column(
+            "columns",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="by table, in the order of promotion_undo.before",
+        ),
+        sa.Column(
+            "source_as_of",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="end of the source's last finished run",
+        ),
         sa.Column(
             "counts",
             postgresql.JSONB(astext_type=sa.Text()),
@@ -126,9 +139,17 @@ def _create_system() -> None:
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("table_name", sa.Text(), nullable=False),
         sa.Column("operation", sa.Text(), nullable=False),
-        sa.Column("row_key", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
-            "before", postgresql.JSONB(astext_type=sa.Text()), nullable=True, comment="null for an insert"
+            "row_key",
+            sa.Text(),
+            nullable=False,
+            comment="the key as text, an array's text when composite",
+        ),
+        sa.Column(
+            "before",
+            postgresql.ARRAY(sa.Text()),
+            nullable=True,
+            comment="each column as text; null for an insert",
         ),
         sa.Column("after_hash", sa.BigInteger(), nullable=True, comment="null for a delete"),
         sa.CheckConstraint(
