@@ -9,10 +9,12 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    Index,
     Numeric,
     Table,
     Text,
     Time,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -77,3 +79,23 @@ events = Table(
     CheckConstraint("url ~ '^https?://'", name="url"),
     info=_OWNER,
 )
+
+EVENT_TEXT: Final = "to_tsvector('simple', (((name || ' ') || left(description, 20000)) || ' ') || organiser)"
+"""What full-text search finds an event by; a tsvector holds at most 1 MB."""
+EVENT_LASTS: Final = (
+    "local_end_date > local_start_date + 1 OR"
+    " local_end_date > local_start_date AND (local_end_time IS NULL OR local_end_time > '06:00')"
+)
+"""Whether an event has a second day; a night that ends by six in the morning belongs to the day it began."""
+VENUE_TEXT: Final = (
+    "to_tsvector('simple', (((name || ' ') || COALESCE(city, '')) || ' ') || COALESCE(street, ''))"
+)
+"""What full-text search finds a venue by."""
+
+Index("events_day_idx", events.c.local_start_date, events.c.starts_at, events.c.key)
+Index("events_lasting_idx", events.c.local_start_date, postgresql_where=text(EVENT_LASTS))
+Index("events_dance_styles_idx", events.c.dance_styles, postgresql_using="gin")
+Index("events_text_idx", text(EVENT_TEXT), postgresql_using="gin", _table=events)
+Index("venues_city_idx", func.lower(venues.c.city))
+Index("venues_position_idx", venues.c.latitude, venues.c.longitude)
+Index("venues_text_idx", text(VENUE_TEXT), postgresql_using="gin", _table=venues)

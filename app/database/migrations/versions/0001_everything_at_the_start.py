@@ -254,6 +254,35 @@ def _create_pipeline() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("events_pkey")),
     )
     op.create_index(op.f("events_venue_key_idx"), "events", ["venue_key"], unique=False)
+    _index_for_visitors()
+
+
+def _index_for_visitors() -> None:
+    op.create_index("events_day_idx", "events", ["local_start_date", "starts_at", "key"])
+    op.create_index(
+        "events_lasting_idx",
+        "events",
+        ["local_start_date"],
+        postgresql_where=sa.text(
+            "local_end_date > local_start_date + 1 OR"
+            " local_end_date > local_start_date AND (local_end_time IS NULL OR local_end_time > '06:00')"
+        ),
+    )
+    op.create_index("events_dance_styles_idx", "events", ["dance_styles"], postgresql_using="gin")
+    op.create_index(
+        "events_text_idx",
+        "events",
+        [sa.text("to_tsvector('simple', name || ' ' || left(description, 20000) || ' ' || organiser)")],
+        postgresql_using="gin",
+    )
+    op.create_index("venues_city_idx", "venues", [sa.text("lower(city)")])
+    op.create_index("venues_position_idx", "venues", ["latitude", "longitude"])
+    op.create_index(
+        "venues_text_idx",
+        "venues",
+        [sa.text("to_tsvector('simple', name || ' ' || coalesce(city, '') || ' ' || coalesce(street, ''))")],
+        postgresql_using="gin",
+    )
 
 
 def _create_pipeline_private() -> None:
