@@ -26,12 +26,14 @@ from settings.database import DatabaseSettings
 from settings.findings import Finding
 from settings.group import SettingsGroup
 from settings.reading import Reading
+from settings.web import WebSettings
 
 
 class Settings(SettingsGroup):
     """All groups, read together: `Settings()` for this process, `Settings.from_environ(...)` for any other."""
 
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
 
     def load(self, reading: Reading, findings: list[Finding]) -> None:
         """Load every group, so that all problems are in one error."""
