@@ -4,16 +4,13 @@ import re
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
-from settings.group import FromPlatform, SettingsGroup
+from settings.group import SettingsGroup
+from settings.marks import SECRET, FromPlatform, OnRender
 
 _LIMITS: Final = r"^[1-9][0-9]*/(second|minute|hour|day)(; *[1-9][0-9]*/(second|minute|hour|day))*$"
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
-
-
-def _origins(value: object) -> object:
-    return tuple(value.split()) if isinstance(value, str) else value
 
 
 def _origin(text: str) -> str:
@@ -37,7 +34,7 @@ def _time_zone(text: str) -> str:
 class WebSettings(SettingsGroup):
     """The web service."""
 
-    host: str = Field(
+    host: Annotated[str, OnRender(web="0.0.0.0")] = Field(  # noqa: S104 - Render's proxy is the only one to reach it
         default="127.0.0.1",
         alias="WEB_HOST",
         description="Address that the web service listens on; 0.0.0.0 on Render.",
@@ -64,15 +61,13 @@ class WebSettings(SettingsGroup):
         alias="WEB_TIME_ZONE",
         description="IANA time zone in which the service counts days: what is today, when the weekend begins.",
     )
-    status_token: SecretStr | None = Field(
+    status_token: Annotated[SecretStr | None, OnRender(web=SECRET)] = Field(
         default=None,
         min_length=16,
         alias="WEB_STATUS_TOKEN",
         description="Opens the status page from elsewhere than this machine, at least 16 characters.",
     )
-    cors_origins: Annotated[
-        tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_origins)
-    ] = Field(
+    cors_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = Field(
         default=(),
         alias="WEB_CORS_ORIGINS",
         description="Origins whose pages may call the API from a browser, separated by blanks.",
@@ -83,7 +78,7 @@ class WebSettings(SettingsGroup):
         alias="WEB_REPORT_LIMITS",
         description="How many reports one visitor may send: numbers and spans, as in 5/minute; 30/day.",
     )
-    visitor_header: str | None = Field(
+    visitor_header: Annotated[str | None, OnRender(web="CF-Connecting-IP")] = Field(
         default=None,
         pattern=r"^[A-Za-z-]+$",
         alias="WEB_VISITOR_HEADER",
