@@ -6,6 +6,7 @@ databases on version 18; ask for `any_trio` where the version matters.
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,11 +15,13 @@ from tests.postgres import Servers, Trio
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def servers() -> Iterator[Servers]:
     """PostgreSQL 16 and 18, started when first asked for, stopped at the end."""
-    running = Servers(tmp_path_factory.mktemp("postgres"))
-    yield running
-    running.stop()
+    # Not pytest's own directory: every other pytest that starts closes that to the server's user.
+    with TemporaryDirectory(prefix="dance-tests-", ignore_cleanup_errors=True) as directory:
+        running = Servers(Path(directory))
+        yield running
+        running.stop()
 
 
 @pytest.fixture

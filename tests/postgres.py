@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from app.database.embedded import EmbeddedServer, Major
 from app.database.engines import open_production_writer, open_writer
+from app.database.handles import WritableDatabase
 from app.database.permits import Purpose, grant
 from app.database.schema import migrate
 from app.database.stamp import put_stamp
@@ -110,21 +111,19 @@ class Servers:
 
 
 def _prepare(trio: Trio, *, stamped: bool) -> None:
-    for mode in (1, 2):
-        with_writer = open_writer(trio.settings(mode), process="tests")
-        if stamped:
-            with with_writer.write() as transaction:
-                put_stamp(transaction, who="tests")
-        else:
-            migrate(with_writer)
-        with_writer.dispose()
     purpose = Purpose.STAMPING if stamped else Purpose.MIGRATION
-    production = open_production_writer(
-        trio.settings(), grant(purpose, DatabaseTarget.RENDER_PROD), process="tests"
-    )
+    for mode, target in ((1, DatabaseTarget.LOCAL), (2, DatabaseTarget.RENDER_DEV)):
+        _put(
+            open_writer(trio.settings(mode), process="tests", permit=grant(purpose, target)), stamped=stamped
+        )
+    permit = grant(purpose, DatabaseTarget.RENDER_PROD)
+    _put(open_production_writer(trio.settings(), permit, process="tests"), stamped=stamped)
+
+
+def _put(database: WritableDatabase, *, stamped: bool) -> None:
     if stamped:
-        with production.write() as transaction:
+        with database.write() as transaction:
             put_stamp(transaction, who="tests")
     else:
-        migrate(production)
-    production.dispose()
+        migrate(database)
+    database.dispose()

@@ -34,7 +34,8 @@ def command(
             given=confirm,
         )
     else:
-        database = open_writer(settings, process="migrate")
+        permit = grant(Purpose.MIGRATION, settings.target)
+        database = open_writer(settings, process="migrate", permit=permit)
     before, after = migrate(database)
     where = f"{database.environment} ({database.label})"
     if before == after:

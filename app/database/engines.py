@@ -2,9 +2,12 @@
 
 import logging
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, make_url
 
+from app.database.driver import ReadOnlyConnection
+from app.database.guards import StampGuard, keep_read_only
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.database.permits import WritePermit, WritePermitError
 from app.errors import Refused
@@ -29,7 +32,7 @@ def open_reader(settings: DatabaseSettings, *, process: str) -> ReadOnlyDatabase
     """
     url = make_url(settings.active_url.get_secret_value())
     _announce(settings, url, "read-only")
-    return ReadOnlyDatabase(_engine(url, process, read_only=True), settings.target, label(url))
+    return _reader(url, settings.target, process)
 
 
 def open_writer(
@@ -40,7 +43,7 @@ def open_writer(
     Args:
         settings: which database, and why.
         process: names this process in `pg_stat_activity` and in the log.
-        permit: needed when the active database is production.
+        permit: needed when the active database is production, or carries no stamp yet.
 
     Raises:
         ReadOnlyTargetError: the settings say that this process may only read it (DR002).
@@ -50,11 +53,11 @@ def open_writer(
         raise ReadOnlyTargetError(
             f"{settings.target} is read-only for this process. {ReadOnlyTargetError.__doc__}"
         )
-    if settings.target is DatabaseTarget.RENDER_PROD:
-        _check(permit)
+    if permit is not None or settings.target is DatabaseTarget.RENDER_PROD:
+        _check(permit, settings.target)
     url = make_url(settings.active_url.get_secret_value())
     _announce(settings, url, "read-write")
-    return WritableDatabase(_engine(url, process, read_only=False), settings.target, label(url))
+    return _writer(url, settings.target, process, permit)
 
 
 def open_production_reader(settings: DatabaseSettings, *, process: str) -> ReadOnlyDatabase:
@@ -64,7 +67,7 @@ def open_production_reader(settings: DatabaseSettings, *, process: str) -> ReadO
         ConfigurationError: no production URL is configured.
     """
     url = make_url(settings.production_url.get_secret_value())
-    return ReadOnlyDatabase(_engine(url, process, read_only=True), DatabaseTarget.RENDER_PROD, label(url))
+    return _reader(url, DatabaseTarget.RENDER_PROD, process)
 
 
 def open_production_writer(
@@ -76,10 +79,10 @@ def open_production_writer(
         ConfigurationError: no production URL is configured.
         WritePermitError: the permit is for another environment.
     """
-    _check(permit)
+    _check(permit, DatabaseTarget.RENDER_PROD)
     url = make_url(settings.production_url.get_secret_value())
     logger.info("Database: render_prod (%s) → %s, read-write", permit.purpose, label(url))
-    return WritableDatabase(_engine(url, process, read_only=False), DatabaseTarget.RENDER_PROD, label(url))
+    return _writer(url, DatabaseTarget.RENDER_PROD, process, permit)
 
 
 def label(url: URL) -> str:
@@ -88,27 +91,45 @@ def label(url: URL) -> str:
     return f"{host}:{url.port}/{url.database}" if url.port else f"{host}/{url.database}"
 
 
-def _check(permit: WritePermit | None) -> None:
-    if permit is None or permit.environment is not DatabaseTarget.RENDER_PROD:
+def _check(permit: WritePermit | None, environment: DatabaseTarget) -> None:
+    if not isinstance(permit, WritePermit) or permit.environment is not environment:
         raise WritePermitError
 
 
+def _reader(url: URL, environment: DatabaseTarget, process: str) -> ReadOnlyDatabase:
+    engine = _engine(url, process, read_only=True)
+    keep_read_only(engine)
+    guard = StampGuard(environment, label(url), writing=False)
+    guard.watch(engine)
+    return ReadOnlyDatabase(engine, guard)
+
+
+def _writer(
+    url: URL, environment: DatabaseTarget, process: str, permit: WritePermit | None
+) -> WritableDatabase:
+    engine = _engine(url, process, read_only=False)
+    guard = StampGuard(environment, label(url), writing=True, purpose=permit and permit.purpose)
+    guard.watch(engine)
+    return WritableDatabase(engine, guard)
+
+
 def _engine(url: URL, process: str, *, read_only: bool) -> Engine:
-    options = ["-c timezone=UTC"]
-    asked = url.query.get("options")
-    if asked:
-        options.insert(0, asked if isinstance(asked, str) else " ".join(asked))
+    arguments: dict[str, Any] = {
+        "application_name": f"dance {process}",
+        "connect_timeout": CONNECT_TIMEOUT,
+    }
+    # connect_args replace the URL's options: they are merged, and the guard's come last and win.
+    asked = url.query.get("options", "")
+    options = [asked if isinstance(asked, str) else " ".join(asked), "-c timezone=UTC"]
     if read_only:
         options.append("-c default_transaction_read_only=on")
+        arguments["connection_factory"] = ReadOnlyConnection
     return create_engine(
         url.difference_update_query(["options"]),
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={
-            "application_name": f"dance {process}",
-            "connect_timeout": CONNECT_TIMEOUT,
-            "options": " ".join(options),
-        },
+        use_native_hstore=False,  # asks the server at each connect, for a type that nothing here has
+        connect_args={**arguments, "options": " ".join(filter(None, options))},
     )
 
 

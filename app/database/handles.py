@@ -12,6 +12,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Select
 
 from app.database.failures import driver_errors_become_ours
+from app.database.guards import StampGuard, begin_reading
 from settings import DatabaseTarget
 
 Columns = TypeVarTuple("Columns")
@@ -55,32 +56,32 @@ class WriteTransaction(ReadTransaction):
 
 
 class _Database:
-    def __init__(self, engine: Engine, environment: DatabaseTarget, label: str) -> None:
+    def __init__(self, engine: Engine, guard: StampGuard) -> None:
         self._engine = engine
-        self.environment = environment
-        self.label = label
+        self._guard = guard
+        self.environment = guard.environment
+        self.label = guard.label
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.environment} {self.label}>"
 
     @contextmanager
-    def read(self, *, snapshot: bool = False) -> Iterator[ReadTransaction]:
-        """A READ ONLY transaction.
+    def read(self, *, snapshot: bool | str = False) -> Iterator[ReadTransaction]:
+        """A READ ONLY transaction, confirmed by the server; it always ends in a rollback.
 
         Args:
-            snapshot: REPEATABLE READ: everything read belongs to one moment.
+            snapshot: True for REPEATABLE READ (everything read belongs to one moment), or the id
+                that another transaction got from `pg_export_snapshot()`, to see what it sees.
 
         Raises:
             DatabaseUnreachableError: no connection, or it was lost.
+            Refused: the database is not the one that this was opened for.
         """
-        options: dict[str, Any] = {"postgresql_readonly": True}
-        if snapshot:
-            options["isolation_level"] = "REPEATABLE READ"
         with (
             driver_errors_become_ours(f"{self.environment} ({self.label})"),
-            self._engine.connect().execution_options(**options) as connection,
-            connection.begin(),
+            self._engine.connect() as connection,
         ):
+            begin_reading(connection, snapshot=snapshot)
             yield ReadTransaction(connection, self.environment)
 
     def dispose(self) -> None:
@@ -103,10 +104,12 @@ class WritableDatabase(_Database):
 
         Raises:
             DatabaseUnreachableError: no connection, or it was lost.
+            Refused: the database is not the one that this was opened for.
         """
         with (
             driver_errors_become_ours(f"{self.environment} ({self.label})"),
             self._engine.connect() as connection,
             connection.begin(),
         ):
+            self._guard.hold(connection)
             yield WriteTransaction(connection, self.environment)

@@ -81,7 +81,7 @@ class Sandbox:
 
     def _writer(self, target: DatabaseTarget, purpose: Purpose) -> WritableDatabase:
         settings = DatabaseSettings.from_environ({**self.variables(), "DATABASE_TARGET": target})
+        permit = grant(purpose, target)
         if target is DatabaseTarget.RENDER_PROD:
-            permit = grant(purpose, DatabaseTarget.RENDER_PROD)
             return open_production_writer(settings, permit, process=purpose)
-        return open_writer(settings, process=purpose)
+        return open_writer(settings, process=purpose, permit=permit)

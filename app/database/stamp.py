@@ -1,27 +1,52 @@
 """The stamp: a database says itself which environment it is, bound to its physical identity."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import Numeric, cast, func, insert, literal_column, select
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
+from sqlalchemy import insert
 
 from app.database import tables
-from app.database.handles import ReadTransaction, WriteTransaction
 from app.errors import Refused
 from settings import DatabaseTarget
 
+if TYPE_CHECKING:
+    from app.database.handles import ReadTransaction, WriteTransaction
+
 
 class AlreadyStampedError(Refused):
-    """This database carries a stamp already. It is never overwritten silently: see `dance stamp --help`."""
+    """This database carries a stamp already, and a stamp is never overwritten silently. `dance stamp --replace` does it, with a reason."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What no copy of a database shares with it (a physical clone does: see docs/guards.md)."""
+    """What no copy of a database shares with it (a physical clone does: see docs/guards.md).
 
-    system_identifier: int
+    Attributes:
+        system_identifier: of the cluster; None where the role may not read it.
+        database_oid: survives a rename, not a restore.
+        database_name: survives a restore, not a rename.
+    """
+
+    system_identifier: int | None
     database_oid: int
     database_name: str
+
+    def __str__(self) -> str:
+        """For people."""
+        cluster = (
+            "an unreadable system identifier" if self.system_identifier is None else self.system_identifier
+        )
+        return f"database {self.database_name!r} (oid {self.database_oid}, cluster {cluster})"
+
+    def matches(self, other: "Identity") -> bool:
+        """Whether both name one database, as far as both are known."""
+        clusters = {self.system_identifier, other.system_identifier} - {None}
+        return len(clusters) <= 1 and (self.database_oid, self.database_name) == (
+            other.database_oid,
+            other.database_name,
+        )
 
 
 @dataclass(frozen=True)
@@ -32,42 +57,111 @@ class Stamp:
     stamp_id: UUID
     identity: Identity
 
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.environment}, stamp {self.stamp_id}, {self.identity}"
 
-def identity_of(transaction: ReadTransaction) -> Identity:
-    """The connected database's own identity."""
-    row = transaction.select(
-        select(
-            cast(literal_column("(SELECT system_identifier FROM pg_control_system())"), Numeric),
-            literal_column("(SELECT oid::bigint FROM pg_database WHERE datname = current_database())"),
-            func.current_database(),
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a database says of itself.
+
+    Attributes:
+        identity: what it physically is.
+        stamp: what it was declared to be; None without a stamp that this role can read.
+    """
+
+    identity: Identity
+    stamp: Stamp | None
+
+
+_WHAT_IS_READABLE: Final = """
+    SELECT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE'),
+           CASE WHEN has_schema_privilege(to_regnamespace('control'), 'USAGE')
+                THEN has_table_privilege(to_regclass('control.stamp'), 'SELECT') END
+"""
+_COLUMNS: Final = "s.environment, s.stamp_id::text, s.system_identifier, s.database_oid, s.database_name"
+_DECLARATION: Final = """
+    SELECT {cluster}, d.oid::bigint, d.datname, {columns}
+    FROM pg_catalog.pg_database d {stamp}
+    WHERE d.datname = current_database()
+"""
+_CLUSTER: Final = "(SELECT system_identifier FROM pg_control_system())"
+_NO_COLUMNS: Final = "NULL, NULL, NULL, NULL, NULL"
+
+
+def declaration_of(cursor: Cursor) -> Declaration:
+    """What the connected database says of itself, in two round trips; needs no privilege at all."""
+    cursor.execute(_WHAT_IS_READABLE)
+    cluster_readable, stamp_readable = cursor.fetchone() or (False, False)
+    cursor.execute(
+        _DECLARATION.format(
+            cluster=_CLUSTER if cluster_readable else "NULL::bigint",
+            columns=_COLUMNS if stamp_readable else _NO_COLUMNS,
+            stamp="LEFT JOIN control.stamp s ON true" if stamp_readable else "",
         )
-    ).one()
-    return Identity(int(row[0]), int(row[1]), str(row[2]))
+    )
+    return _declaration(cursor.fetchone())
 
 
-def stamp_of(transaction: ReadTransaction) -> Stamp | None:
-    """The stamp that a database carries, None without one or before its first migration."""
-    if transaction.select(select(func.to_regclass("control.stamp"))).scalar_one() is None:
-        return None
-    row = transaction.select(select(tables.stamp)).one_or_none()
-    if row is None:
-        return None
-    return Stamp(
-        DatabaseTarget(row.environment),
-        row.stamp_id,
-        Identity(int(row.system_identifier), row.database_oid, row.database_name),
+def _declaration(row: tuple[Any, ...] | None) -> Declaration:
+    assert row is not None  # noqa: S101 - a connected database has its row in pg_database
+    cluster, oid, name, environment, stamp_id, *declared = row
+    identity = Identity(_integer(cluster), oid, name)
+    if environment is None:
+        return Declaration(identity, None)
+    return Declaration(
+        identity,
+        Stamp(
+            DatabaseTarget(environment),
+            UUID(stamp_id),
+            Identity(_integer(declared[0]), declared[1], declared[2]),
+        ),
     )
 
 
-def put_stamp(transaction: WriteTransaction, *, who: str) -> Stamp:
+def _integer(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def hold_stamp(cursor: Cursor, known: Identity) -> Declaration:
+    """Read the stamp and keep it from being replaced until this transaction ends; one round trip.
+
+    Args:
+        cursor: in the transaction.
+        known: the database's identity as it was read when the session began.
+    """
+    cursor.execute(
+        _DECLARATION.format(cluster="%s", columns=_COLUMNS, stamp=", control.stamp s") + "FOR SHARE OF s",
+        (known.system_identifier,),
+    )
+    row = cursor.fetchone()
+    return Declaration(known, None) if row is None else _declaration(row)
+
+
+def identity_of(transaction: "ReadTransaction") -> Identity:
+    """The connected database's own identity."""
+    with transaction.cursor() as cursor:
+        return declaration_of(cursor).identity
+
+
+def stamp_of(transaction: "ReadTransaction") -> Stamp | None:
+    """The stamp that a database carries, None without one or before its first migration."""
+    with transaction.cursor() as cursor:
+        return declaration_of(cursor).stamp
+
+
+def put_stamp(transaction: "WriteTransaction", *, who: str) -> Stamp:
     """Stamp a database with the environment that the transaction was opened for.
 
     Raises:
         AlreadyStampedError: it carries one.
     """
-    if stamp_of(transaction) is not None:
+    with transaction.cursor() as cursor:
+        found = declaration_of(cursor)
+    if found.stamp is not None:
         raise AlreadyStampedError
-    stamp = Stamp(transaction.environment, uuid4(), identity_of(transaction))
+    stamp = Stamp(transaction.environment, uuid4(), found.identity)
     transaction.execute(
         insert(tables.stamp).values(
             environment=stamp.environment,

@@ -130,7 +130,7 @@ stamp = Table(
     Column("one", Boolean, primary_key=True, server_default=text("true")),
     Column("environment", Text, nullable=False),
     Column("stamp_id", Uuid, nullable=False, unique=True),
-    Column("system_identifier", Numeric(20, 0), nullable=False),
+    Column("system_identifier", Numeric(20, 0), comment="null where the role may not read it"),
     Column("database_oid", BigInteger, nullable=False),
     Column("database_name", Text, nullable=False),
     instant("stamped_at", default_now=True),

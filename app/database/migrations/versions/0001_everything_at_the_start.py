@@ -120,7 +120,12 @@ def _create_system() -> None:
         sa.Column("one", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("environment", sa.Text(), nullable=False),
         sa.Column("stamp_id", sa.Uuid(), nullable=False),
-        sa.Column("system_identifier", sa.Numeric(precision=20, scale=0), nullable=False),
+        sa.Column(
+            "system_identifier",
+            sa.Numeric(precision=20, scale=0),
+            nullable=True,
+            comment="null where the role may not read it",
+        ),
         sa.Column("database_oid", sa.BigInteger(), nullable=False),
         sa.Column("database_name", sa.Text(), nullable=False),
         sa.Column("stamped_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
