@@ -64,7 +64,7 @@ class SettingsGroup(BaseSettings):
         """
         if hasattr(self, "__pydantic_fields_set__"):
             raise TypeError("settings are frozen: make new ones instead of reading these again")
-        self._accept(self._read(dict(os.environ), _process_file()))
+        self._accept(self.examine(process_reading()))
         for warning in self._warnings:
             _tell(warning)
 
@@ -84,7 +84,7 @@ class SettingsGroup(BaseSettings):
         """
         settings = cls.__new__(cls)
         file = None if env_file is None else envfile.read(Path(env_file))
-        findings = settings._read(environ, file)  # noqa: SLF001  (an instance of this class)
+        findings = settings.examine(_reading(environ, file))
         del environ  # a traceback printed with locals must not show it
         settings._accept(findings)  # noqa: SLF001  (an instance of this class)
         return settings
@@ -116,6 +116,13 @@ class SettingsGroup(BaseSettings):
             for name in fields
             if name in self.model_fields_set and (alias := fields[name].alias)
         }
+
+    def examine(self, reading: Reading) -> list[Finding]:
+        """Take every value and tell every finding; nothing is raised, so that nothing is in a traceback."""
+        findings: list[Finding] = []
+        self.load(reading, findings)
+        findings.extend(notices(reading, frozenset(self.known)))
+        return findings
 
     def load(self, reading: Reading, findings: list[Finding]) -> None:
         """Take this group's values from a reading; for the loaders of groups, not for their users.
@@ -165,15 +172,6 @@ class SettingsGroup(BaseSettings):
         """Refuse to be pickled, because a pickle holds the passwords."""
         raise TypeError("settings hold passwords and are not pickled: make them anew in each process")
 
-    def _read(self, environ: Mapping[str, str], file: EnvFile | None) -> list[Finding]:
-        """Take every value and tell every finding; nothing is raised, so that nothing is in a traceback."""
-        platform = frozenset(name for name, field in self.known.items() if _mark(field, FromPlatform))
-        reading = Reading(environ, file, platform=platform)
-        findings: list[Finding] = []
-        self.load(reading, findings)
-        findings.extend(notices(reading, frozenset(self.known), platform))
-        return findings
-
     def _accept(self, findings: list[Finding]) -> None:
         errors = tuple(finding for finding in findings if not finding.is_warning)
         warnings = tuple(finding for finding in findings if finding.is_warning)
@@ -201,9 +199,9 @@ class SettingsGroup(BaseSettings):
             text = None if variable is None else reading.text(variable)
             if variable is None or text is None:
                 continue
-            urls = _mark(field, DatabaseUrls)
+            urls = mark(field, DatabaseUrls)
             if urls is not None:
-                parts = _BETWEEN_URLS.split(text.strip()) if urls.many else [text]
+                parts = split_urls(text) if urls.many else [text]
                 values[variable] = _normalised(reading, variable, parts, findings)
                 if not urls.many:
                     values[variable] = next(iter(values[variable]), None)
@@ -231,12 +229,22 @@ class _ReadValues(PydanticBaseSettingsSource):
         return dict(self._values)
 
 
-def _process_file() -> EnvFile | None:
+def process_reading() -> Reading:
+    """What this process's environment and `.env` file say."""
+    return _reading(dict(os.environ), envfile.find(process_directory()))
+
+
+def process_directory() -> Path | None:
+    """The working directory; None when it was removed."""
     try:
-        directory = Path.cwd()
-    except FileNotFoundError:  # the working directory was removed
-        return envfile.find(None)
-    return envfile.find(directory)
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
+
+
+def _reading(environ: Mapping[str, str], file: EnvFile | None) -> Reading:
+    platform = frozenset(name for name, field in SettingsGroup.known.items() if mark(field, FromPlatform))
+    return Reading(environ, file, platform=platform)
 
 
 @lru_cache
@@ -245,7 +253,13 @@ def _tell(warning: Finding) -> None:
     _log.warning("%s", warning.line)
 
 
-def _mark(field: FieldInfo, kind: type[Mark]) -> Mark | None:
+def split_urls(text: str) -> list[str]:
+    """Several URLs, separated by blanks or by commas before the next scheme (a plain comma is between hosts)."""
+    return _BETWEEN_URLS.split(text.strip())
+
+
+def mark(field: FieldInfo, kind: type[Mark]) -> Mark | None:
+    """What a field's annotation says, of one kind; None when it says nothing."""
     return next((item for item in field.metadata if isinstance(item, kind)), None)
 
 

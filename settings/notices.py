@@ -10,17 +10,16 @@ from settings.spelling import meant
 RENDERS_OWN = {"RENDER_EXTERNAL_URL": ("RENDER_INTERNAL_DB_URL", "RENDER_EXTERNAL_DB_URL")}
 
 
-def notices(reading: Reading, known: frozenset[str], platform: frozenset[str]) -> Iterator[Finding]:
+def notices(reading: Reading, known: frozenset[str]) -> Iterator[Finding]:
     """Every oddity of the sources.
 
     Args:
         reading: What the sources say.
         known: The names of all settings.
-        platform: Those that only the real environment may give.
     """
     if reading.file is not None:
         yield from reading.file.findings
-        yield from _lines(reading.file, known, platform)
+        yield from _lines(reading.file, known, reading.platform)
     for name, source in reading.names():
         setting = meant(name, known)
         if setting is None or any(map(reading.text, RENDERS_OWN.get(name, ()))):

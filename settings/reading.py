@@ -59,10 +59,11 @@ class Reading:
 
     Attributes:
         file: The `.env` file, when one was read.
+        platform: Names that only the real environment may give.
         ambient: The variables of libpq that are set and can lead a connection elsewhere.
     """
 
-    __slots__ = ("_environment", "_lines", "_platform", "ambient", "file")
+    __slots__ = ("_environment", "_lines", "ambient", "file", "platform")
 
     def __init__(
         self,
@@ -72,7 +73,7 @@ class Reading:
         platform: frozenset[str] = frozenset(),
     ) -> None:
         self._environment = environment
-        self._platform = platform
+        self.platform = platform
         self.file = file
         # Only the real environment: libpq reads no .env file.
         self.ambient = frozenset(name for name in AMBIENT if environment.get(name, "").strip())
@@ -85,7 +86,7 @@ class Reading:
         text = self._environment.get(name)
         if text is not None:
             return Given(text, ENVIRONMENT)
-        return None if name in self._platform else self.in_file(name)
+        return None if name in self.platform else self.in_file(name)
 
     def in_file(self, name: str) -> Given | None:
         """What the file says about a variable, whether or not that counts."""
@@ -97,7 +98,7 @@ class Reading:
     def text(self, name: str) -> str | None:
         """A variable's text; None when it is unset or blank."""
         text = self._environment.get(name)
-        if text is None and name in self._lines and name not in self._platform:
+        if text is None and name in self._lines and name not in self.platform:
             text = self._lines[name].text
         return None if text is None or not text.strip() else text
 
