@@ -1,5 +1,6 @@
 """Every variable with what its field says about it, for the reference and for `dance config`."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -8,8 +9,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from settings.application import Settings
-from settings.group import SettingsGroup, mark
-from settings.marks import DatabaseUrls, FromPlatform, OnRender
+from settings.group import SettingsGroup
+from settings.marks import DatabaseUrls, OnRender
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +52,19 @@ def variables() -> Iterator[Variable]:
     for group, kind in _groups():
         schema = kind.model_json_schema(by_alias=True)
         definitions = schema.get("$defs", {})
-        for field in kind.model_fields.values():
-            if field.alias is None:
-                continue
-            described = _inlined(schema["properties"][field.alias], definitions)
-            urls = mark(field, DatabaseUrls)
+        for slot in kind.slots:
+            field = kind.model_fields[slot.field]
+            described = _inlined(schema["properties"][slot.variable], definitions)
             yield Variable(
-                name=field.alias,
+                name=slot.variable,
                 group=group,
                 description=field.description or "",
-                kind=_kind(described, urls),
+                kind=_kind(described, slot.urls),
                 default=_text(field.default),
-                is_secret="password" in str(described.get("format", "")) or "writeOnly" in str(described),
-                is_url=urls is not None,
-                is_platform=mark(field, FromPlatform) is not None,
-                on_render=mark(field, OnRender) or OnRender(),
+                is_secret="writeOnly" in json.dumps(described, default=str),
+                is_url=slot.urls is not None,
+                is_platform=slot.from_platform,
+                on_render=slot.on_render,
                 schema=described,
             )
 

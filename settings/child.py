@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 
 from settings.application import Settings
-from settings.group import SettingsGroup
 
 
 def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
@@ -18,15 +17,4 @@ def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
         The whole environment for the child.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return inherited | dict.fromkeys(_variables(), "") | dict(variables)
-
-
-def _variables() -> list[str]:
-    groups = [field.annotation for field in Settings.model_fields.values()]
-    return [
-        field.alias
-        for group in groups
-        if isinstance(group, type) and issubclass(group, SettingsGroup)
-        for field in group.model_fields.values()
-        if field.alias is not None
-    ]
+    return inherited | dict.fromkeys(Settings.known, "") | dict(variables)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Final, NoReturn, Self, TypeVar
+from typing import Any, ClassVar, Final, NoReturn, Self
 
 from pydantic import PrivateAttr, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -14,12 +14,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from settings import envfile
 from settings.findings import ConfigurationError, Finding, Rule
-from settings.marks import DatabaseUrls, FromPlatform
+from settings.marks import Slot, slot
 from settings.notices import notices
 from settings.reading import EnvFile, Reading
 from settings.rules import check_url, read_platform
 
-Mark = TypeVar("Mark")
 _log = logging.getLogger(__name__)
 _BETWEEN_URLS: Final = re.compile(r"\s*,\s*(?=[a-z0-9+]+://)|\s+")
 _BETWEEN_WORDS: Final = re.compile(r"[\s,]+")
@@ -51,7 +50,8 @@ class SettingsGroup(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    known: ClassVar[dict[str, FieldInfo]] = {}  # the variables of every group that was ever defined
+    known: ClassVar[dict[str, Slot]] = {}  # the variables of every group that was ever defined
+    slots: ClassVar[tuple[Slot, ...]] = ()  # this group's own
 
     _warnings: tuple[Finding, ...] = PrivateAttr(default=())
 
@@ -110,11 +110,10 @@ class SettingsGroup(BaseSettings):
 
     def texts(self) -> dict[str, str]:
         """The text of each variable that was set, passwords included: for making settings from settings."""
-        fields = type(self).model_fields
         return {
-            alias: _text(getattr(self, name))
-            for name in fields
-            if name in self.model_fields_set and (alias := fields[name].alias)
+            slot.variable: _text(getattr(self, slot.field))
+            for slot in self.slots
+            if slot.field in self.model_fields_set
         }
 
     def examine(self, reading: Reading) -> list[Finding]:
@@ -165,8 +164,9 @@ class SettingsGroup(BaseSettings):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Make the variables known to the search for near misses."""
-        SettingsGroup.known.update((field.alias, field) for field in cls.model_fields.values() if field.alias)
+        """Note what the annotations say, once."""
+        cls.slots = tuple(slot(name, field) for name, field in cls.model_fields.items() if field.alias)
+        SettingsGroup.known.update((one.variable, one) for one in cls.slots)
 
     def __getstate__(self) -> NoReturn:
         """Refuse to be pickled, because a pickle holds the passwords."""
@@ -180,35 +180,32 @@ class SettingsGroup(BaseSettings):
         self._warnings = warnings
 
     def _changes(self, update: Mapping[str, Any]) -> dict[str, str]:
-        fields = type(self).model_fields
-        aliases = {field.alias for field in fields.values()}
+        variables = {slot.field: slot.variable for slot in self.slots}
         changes: dict[str, str] = {}
         for key, value in update.items():
-            alias = fields[key].alias if key in fields else key
-            if alias is None or alias not in aliases:
+            variable = variables.get(key, key)
+            if variable not in variables.values():
                 raise TypeError(f"{type(self).__name__} has no setting {key}")
-            changes[alias] = _text(value)
+            changes[variable] = _text(value)
         return changes
 
     @classmethod
     def _values(cls, reading: Reading, findings: list[Finding]) -> dict[str, Any]:
         """The text of each variable that is set; URLs checked and normalised, lists split."""
         values: dict[str, Any] = {}
-        for field in cls.model_fields.values():
-            variable = field.alias
-            text = None if variable is None else reading.text(variable)
-            if variable is None or text is None:
+        for slot in cls.slots:
+            text = reading.text(slot.variable)
+            if text is None:
                 continue
-            urls = mark(field, DatabaseUrls)
-            if urls is not None:
-                parts = split_urls(text) if urls.many else [text]
-                values[variable] = _normalised(reading, variable, parts, findings)
-                if not urls.many:
-                    values[variable] = next(iter(values[variable]), None)
-            elif getattr(field.annotation, "__origin__", None) is tuple:
-                values[variable] = tuple(filter(None, _BETWEEN_WORDS.split(text)))
+            if slot.urls is not None:
+                parts = split_urls(text) if slot.urls.many else [text]
+                urls = _normalised(reading, slot.variable, parts, findings)
+                if urls:
+                    values[slot.variable] = urls if slot.urls.many else urls[0]
+            elif slot.is_list:
+                values[slot.variable] = tuple(filter(None, _BETWEEN_WORDS.split(text)))
             else:
-                values[variable] = text
+                values[slot.variable] = text
         return values
 
 
@@ -243,7 +240,7 @@ def process_directory() -> Path | None:
 
 
 def _reading(environ: Mapping[str, str], file: EnvFile | None) -> Reading:
-    platform = frozenset(name for name, field in SettingsGroup.known.items() if mark(field, FromPlatform))
+    platform = frozenset(one.variable for one in SettingsGroup.known.values() if one.from_platform)
     return Reading(environ, file, platform=platform)
 
 
@@ -256,11 +253,6 @@ def _tell(warning: Finding) -> None:
 def split_urls(text: str) -> list[str]:
     """Several URLs, separated by blanks or by commas before the next scheme (a plain comma is between hosts)."""
     return _BETWEEN_URLS.split(text.strip())
-
-
-def mark(field: FieldInfo, kind: type[Mark]) -> Mark | None:
-    """What a field's annotation says, of one kind; None when it says nothing."""
-    return next((item for item in field.metadata if isinstance(item, kind)), None)
 
 
 def _normalised(

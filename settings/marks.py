@@ -1,8 +1,11 @@
 """What a field's annotation may say about its variable, beside its type."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final, NamedTuple, get_args, get_origin
+
+from pydantic.fields import FieldInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +58,43 @@ class OnRender:
 
     web: str | FromDatabase | Kept | None = None
     cron: str | FromDatabase | Kept | None = None
+
+
+class Slot(NamedTuple):
+    """What a field's annotation says about its variable.
+
+    Attributes:
+        field: The field's name.
+        variable: The variable's.
+        urls: The mark of database URLs.
+        on_render: What render.yaml sets it to.
+        from_platform: Whether only the real environment may give it.
+        is_list: Whether the field is a tuple.
+    """
+
+    field: str
+    variable: str
+    urls: DatabaseUrls | None
+    on_render: OnRender
+    from_platform: bool
+    is_list: bool
+
+
+def slot(name: str, field: FieldInfo) -> Slot:
+    """Gather a field's marks."""
+    marks: dict[type, Any] = {type(mark): mark for mark in (*field.metadata, *_marks(field.annotation))}
+    return Slot(
+        field=name,
+        variable=field.alias or name,
+        urls=marks.get(DatabaseUrls),
+        on_render=marks.get(OnRender, OnRender()),
+        from_platform=FromPlatform in marks,
+        is_list=get_origin(field.annotation) is tuple,
+    )
+
+
+def _marks(annotation: Any) -> Iterator[Any]:
+    """What is annotated within the alternatives of a union."""
+    yield from getattr(annotation, "__metadata__", ())
+    for part in get_args(annotation):
+        yield from _marks(part)

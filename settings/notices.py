@@ -1,13 +1,15 @@
 """What is odd about the sources themselves, whatever the settings: near misses, lines that count for nothing."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from settings.findings import Finding, Rule, Source
 from settings.reading import EnvFile, Reading
 from settings.spelling import meant
+from settings.urls import SHAPE
 
-# Render sets these itself, beside ours: no mistake once production is named.
-RENDERS_OWN = {"RENDER_EXTERNAL_URL": ("RENDER_INTERNAL_DB_URL", "RENDER_EXTERNAL_DB_URL")}
+# Render sets the one on the left to a web address; who has none on the right may have taken it for a database's.
+CONFUSED: Final = {"RENDER_EXTERNAL_URL": ("RENDER_EXTERNAL_DB_URL", "RENDER_INTERNAL_DB_URL")}
 
 
 def notices(reading: Reading, known: frozenset[str]) -> Iterator[Finding]:
@@ -21,16 +23,14 @@ def notices(reading: Reading, known: frozenset[str]) -> Iterator[Finding]:
         yield from reading.file.findings
         yield from _lines(reading.file, known, reading.platform)
     for name, source in reading.names():
-        setting = meant(name, known)
-        if setting is None or any(map(reading.text, RENDERS_OWN.get(name, ()))):
-            continue
-        yield Finding(
-            rule=Rule.NEAR_MISS,
-            variable=name,
-            problem=f"is not a setting, but {setting} is",
-            remedy=f"rename {name} to {setting}, or unset {name}",
-            source=source,
-        )
+        if name in CONFUSED:
+            meanings = CONFUSED[name]
+            if not any(map(reading.text, meanings)):
+                problem = f"is the address of a web service; the database is {meanings[0]}"
+                yield _near_miss(name, problem, f"{meanings[0]}={SHAPE}", source)
+        elif setting := meant(name, known):
+            problem = f"is not a setting, but {setting} is"
+            yield _near_miss(name, problem, f"rename {name} to {setting}, or unset {name}", source)
 
 
 def _lines(file: EnvFile, known: frozenset[str], platform: frozenset[str]) -> Iterator[Finding]:
@@ -62,3 +62,7 @@ def _lines(file: EnvFile, known: frozenset[str], platform: frozenset[str]) -> It
                 source=source,
             )
         seen[line.name] = line.number
+
+
+def _near_miss(name: str, problem: str, remedy: str, source: Source) -> Finding:
+    return Finding(rule=Rule.NEAR_MISS, variable=name, problem=problem, remedy=remedy, source=source)
