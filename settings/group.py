@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from settings import envfile
 from settings.findings import ConfigurationError, Finding, Rule
-from settings.marks import Slot, slot
+from settings.marks import Slot, slot_of
 from settings.notices import notices
 from settings.reading import EnvFile, Reading
 from settings.rules import check_url, read_platform
@@ -165,7 +165,7 @@ class SettingsGroup(BaseSettings):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         """Note what the annotations say, once."""
-        cls.slots = tuple(slot(name, field) for name, field in cls.model_fields.items() if field.alias)
+        cls.slots = tuple(slot_of(name, field) for name, field in cls.model_fields.items() if field.alias)
         SettingsGroup.known.update((one.variable, one) for one in cls.slots)
 
     def __getstate__(self) -> NoReturn:

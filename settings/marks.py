@@ -80,7 +80,7 @@ class Slot(NamedTuple):
     is_list: bool
 
 
-def slot(name: str, field: FieldInfo) -> Slot:
+def slot_of(name: str, field: FieldInfo) -> Slot:
     """Gather a field's marks."""
     marks: dict[type, Any] = {type(mark): mark for mark in (*field.metadata, *_marks(field.annotation))}
     return Slot(
