@@ -6,6 +6,7 @@ import typer
 
 from app.cli import consent
 from app.database.engines import open_production_writer, open_writer
+from app.database.handles import WritableDatabase
 from app.database.permits import Purpose, grant
 from app.database.schema import migrate, newest_revision
 from settings import DatabaseTarget, Settings
@@ -27,15 +28,14 @@ def command(
     settings = Settings().database
     if production or settings.target is DatabaseTarget.RENDER_PROD:
         permit = grant(Purpose.MIGRATION, DatabaseTarget.RENDER_PROD)
-        database = open_production_writer(settings, permit, process="migrate")
+        database: WritableDatabase = open_production_writer(settings, permit, process="migrate")
         consent.obtain(
             f"Migrate production ({database.label}) to revision {newest_revision()}.",
             expected=newest_revision(),
             given=confirm,
         )
     else:
-        permit = grant(Purpose.MIGRATION, settings.target)
-        database = open_writer(settings, process="migrate", permit=permit)
+        database = open_writer(settings, process="migrate", permit=grant(Purpose.MIGRATION, settings.target))
     before, after = migrate(database)
     where = f"{database.environment} ({database.label})"
     if before == after:

@@ -9,7 +9,7 @@ from sqlalchemy import URL, Engine, create_engine, make_url
 from app.database.driver import ReadOnlyConnection
 from app.database.guards import StampGuard, keep_read_only
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
-from app.database.permits import WritePermit, WritePermitError
+from app.database.permits import Active, Production, Purpose, WritePermit, WritePermitError
 from app.errors import Refused
 from settings import Access, DatabaseSettings, DatabaseTarget
 
@@ -23,7 +23,7 @@ class ReadOnlyTargetError(Refused):
     """This process may only read its database. Set DATABASE_TARGET to one that it may write."""
 
 
-def open_reader(settings: DatabaseSettings, *, process: str) -> ReadOnlyDatabase:
+def open_reader(settings: DatabaseSettings, *, process: str) -> ReadOnlyDatabase[Active]:
     """The active database, read-only whatever the target's access is.
 
     Args:
@@ -37,7 +37,7 @@ def open_reader(settings: DatabaseSettings, *, process: str) -> ReadOnlyDatabase
 
 def open_writer(
     settings: DatabaseSettings, *, process: str, permit: WritePermit | None = None
-) -> WritableDatabase:
+) -> WritableDatabase[Active]:
     """The active database, to be written.
 
     Args:
@@ -49,10 +49,7 @@ def open_writer(
         ReadOnlyTargetError: the settings say that this process may only read it (DR002).
         WritePermitError: it is production and there is no permit for it.
     """
-    if settings.access is not Access.READ_WRITE:
-        raise ReadOnlyTargetError(
-            f"{settings.target} is read-only for this process. {ReadOnlyTargetError.__doc__}"
-        )
+    _require_access(settings)
     if permit is not None or settings.target is DatabaseTarget.RENDER_PROD:
         _check(permit, settings.target)
     url = make_url(settings.active_url.get_secret_value())
@@ -60,7 +57,7 @@ def open_writer(
     return _writer(url, settings.target, process, permit)
 
 
-def open_production_reader(settings: DatabaseSettings, *, process: str) -> ReadOnlyDatabase:
+def open_production_reader(settings: DatabaseSettings, *, process: str) -> ReadOnlyDatabase[Production]:
     """Production, read-only, whatever the target is.
 
     Raises:
@@ -71,15 +68,19 @@ def open_production_reader(settings: DatabaseSettings, *, process: str) -> ReadO
 
 
 def open_production_writer(
-    settings: DatabaseSettings, permit: WritePermit, *, process: str
-) -> WritableDatabase:
+    settings: DatabaseSettings, permit: WritePermit[Production], *, process: str
+) -> WritableDatabase[Production]:
     """Production, to be written by the holder of a permit, whatever the target is.
 
     Raises:
         ConfigurationError: no production URL is configured.
         WritePermitError: the permit is for another environment.
+        ReadOnlyTargetError: the web service's permit, but production is not its target on Render (DR002).
     """
     _check(permit, DatabaseTarget.RENDER_PROD)
+    if permit.purpose is Purpose.WEB_SERVICE:
+        _require_access(settings)
+        _check(permit, settings.target)
     url = make_url(settings.production_url.get_secret_value())
     logger.info("Database: render_prod (%s) → %s, read-write", permit.purpose, label(url))
     return _writer(url, DatabaseTarget.RENDER_PROD, process, permit)
@@ -89,6 +90,13 @@ def label(url: URL) -> str:
     """Host, port and database of a URL for people; no user and no password."""
     host = url.host or "socket"
     return f"{host}:{url.port}/{url.database}" if url.port else f"{host}/{url.database}"
+
+
+def _require_access(settings: DatabaseSettings) -> None:
+    if settings.access is not Access.READ_WRITE:
+        raise ReadOnlyTargetError(
+            f"{settings.target} is read-only for this process. {ReadOnlyTargetError.__doc__}"
+        )
 
 
 def _check(permit: WritePermit | None, environment: DatabaseTarget) -> None:

@@ -13,7 +13,7 @@ from app.database.driver import OwnStatement, ReaderWritesError, ReadOnlyConnect
 from app.database.permits import Purpose
 from app.database.stamp import Declaration, declaration_of, hold_stamp
 from app.errors import Refused
-from settings import DatabaseTarget
+from settings import Access, DatabaseSettings, DatabaseTarget
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,21 @@ class UnstampedError(Refused):
 
 class PipelineTargetError(Refused):
     """The pipeline never works on production, it promotes to it. Set DATABASE_TARGET to local or render_dev."""
+
+
+def refuse_production(settings: DatabaseSettings) -> None:
+    """Stop the pipeline before its first stage unless it may write a working database (DR002).
+
+    Raises:
+        PipelineTargetError: the target is production, named or inferred, or read-only.
+    """
+    if settings.target is DatabaseTarget.RENDER_PROD or settings.access is not Access.READ_WRITE:
+        how = (
+            "named by DATABASE_TARGET"
+            if settings.target_is_explicit
+            else "inferred, because this runs on Render"
+        )
+        raise PipelineTargetError(f"The target is {settings.target} ({how}). {PipelineTargetError.__doc__}")
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,15 @@ type error and not an accident.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVarTuple, final
+from typing import Any, Generic, TypeVarTuple, final
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
-from sqlalchemy import Connection, CursorResult, Engine, Executable, Select
+from sqlalchemy import Connection, CursorResult, Engine, Executable, Select, SelectBase
 
+from app.database.driver import ReaderWritesError
 from app.database.failures import driver_errors_become_ours
 from app.database.guards import StampGuard, begin_reading
+from app.database.permits import Place
 from settings import DatabaseTarget
 
 Columns = TypeVarTuple("Columns")
@@ -26,7 +28,13 @@ class ReadTransaction:
         self.environment = environment
 
     def select(self, statement: Select[*Columns]) -> CursorResult[*Columns]:
-        """Run a SELECT and return its rows."""
+        """Run a SELECT and return its rows.
+
+        Raises:
+            ReaderWritesError: it is another statement.
+        """
+        if not isinstance(statement, SelectBase):
+            raise ReaderWritesError
         return self._connection.execute(statement)
 
     @contextmanager
@@ -55,7 +63,7 @@ class WriteTransaction(ReadTransaction):
         return self._connection.execute(statement, parameters)
 
 
-class _Database:
+class _Database(Generic[Place]):
     def __init__(self, engine: Engine, guard: StampGuard) -> None:
         self._engine = engine
         self._guard = guard
@@ -90,12 +98,12 @@ class _Database:
 
 
 @final
-class ReadOnlyDatabase(_Database):
+class ReadOnlyDatabase(_Database[Place]):
     """A database that this process can only read."""
 
 
 @final
-class WritableDatabase(_Database):
+class WritableDatabase(_Database[Place]):
     """A database that this process may write."""
 
     @contextmanager

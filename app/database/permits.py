@@ -1,8 +1,10 @@
 """Who may write production: whoever holds a permit for exactly that database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, final
+from typing import Any, Final, Generic, Literal, NoReturn, final, overload
+
+from typing_extensions import TypeVar
 
 from app.errors import Refused
 from settings import DatabaseTarget
@@ -16,7 +18,20 @@ class Purpose(StrEnum):
     PROMOTION = "promotion"
     MIGRATION = "migration"
     STAMPING = "stamping"
+    ROLES = "roles"
     WEB_SERVICE = "web service"
+
+
+class Active:
+    """Type-level: the database that DATABASE_TARGET chose. Never instantiated."""
+
+
+class Production:
+    """Type-level: production, whatever the target is. Never instantiated."""
+
+
+Place = TypeVar("Place", bound=Active | Production, default=Any)
+"""Which of the two a handle or a permit is for; a signature that leaves it out takes either."""
 
 
 class WritePermitError(Refused):
@@ -25,7 +40,7 @@ class WritePermitError(Refused):
 
 @final
 @dataclass(frozen=True)
-class WritePermit:
+class WritePermit(Generic[Place]):
     """Lets its holder write one environment for one purpose.
 
     Attributes:
@@ -35,14 +50,32 @@ class WritePermit:
 
     environment: DatabaseTarget
     purpose: Purpose
-    _mint: object
+    _mint: object = field(repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a permit that `grant` did not make."""
         if self._mint is not _MINT:
             raise WritePermitError
 
+    def __reduce__(self) -> NoReturn:
+        """Refuse to travel to another process."""
+        raise WritePermitError
 
-def grant(purpose: Purpose, environment: DatabaseTarget) -> WritePermit:
+
+@overload
+def grant(purpose: Purpose, environment: Literal[DatabaseTarget.RENDER_PROD]) -> WritePermit[Production]: ...
+
+
+@overload
+def grant(
+    purpose: Purpose, environment: Literal[DatabaseTarget.LOCAL, DatabaseTarget.RENDER_DEV]
+) -> WritePermit[Active]: ...
+
+
+@overload
+def grant(purpose: Purpose, environment: DatabaseTarget) -> WritePermit[Any]: ...
+
+
+def grant(purpose: Purpose, environment: DatabaseTarget) -> WritePermit[Any]:
     """Mint a permit; tests/test_doors.py names the modules that may call this."""
     return WritePermit(environment, purpose, _MINT)
