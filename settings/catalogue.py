@@ -105,7 +105,7 @@ def _kind(schema: dict[str, Any], urls: DatabaseUrls | None) -> str:
     return ", ".join([text, *said])
 
 
-def _text(default: Any) -> str | None:
+def _text(default: object) -> str | None:
     """A default as one would write it; None for none, or for one that depends on other settings."""
     if default is None or repr(default) == "PydanticUndefined" or isinstance(default, SecretStr):
         return None
@@ -114,5 +114,6 @@ def _text(default: Any) -> str | None:
     if isinstance(default, Enum):
         return str(default.value)
     if isinstance(default, tuple):
-        return ",".join(map(str, default)) or None
+        words: tuple[object, ...] = default
+        return ",".join(map(str, words)) or None
     return str(default)

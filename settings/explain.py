@@ -172,7 +172,7 @@ def _used_for(variable: Variable, decision: Decision) -> str:
         return "the platform"
     if variable.name not in URLS:
         return variable.description
-    uses = []
+    uses: list[str] = []
     if decision.target is not None and variable.name == _variable(decision, decision.target):
         uses.append("the database that is worked on")
     if variable.name == _variable(decision, DatabaseTarget.RENDER_PROD):

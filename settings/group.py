@@ -8,9 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Final, NoReturn, Self
 
-from pydantic import PrivateAttr, SecretStr, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from settings import envfile
 from settings.findings import ConfigurationError, Finding, Rule
@@ -160,7 +159,8 @@ class SettingsGroup(BaseSettings):
         Raises:
             ValidationError: One of them is not what its field wants; it holds the values, and must not be let out.
         """
-        BaseSettings.__init__(self, _build_sources=((_ReadValues(type(self), values),), {}))
+        # Not BaseSettings' own, which reads its sources again and, when PYDANTIC_SETTINGS_DEBUG is set, logs them.
+        BaseModel.__init__(self, **values)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -209,23 +209,6 @@ class SettingsGroup(BaseSettings):
         return values
 
 
-class _ReadValues(PydanticBaseSettingsSource):
-    """The source of a group: values that were read already."""
-
-    def __init__(self, settings_cls: type[BaseSettings], values: Mapping[str, Any]) -> None:
-        super().__init__(settings_cls)
-        self._values = values
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """One field's value and the key that it goes by."""
-        key = field.alias or field_name
-        return self._values.get(key), key, False
-
-    def __call__(self) -> dict[str, Any]:
-        """All values, by variable."""
-        return dict(self._values)
-
-
 def process_reading() -> Reading:
     """What this process's environment and `.env` file say."""
     return _reading(dict(os.environ), envfile.find(process_directory()))
@@ -260,10 +243,10 @@ def _normalised(
 ) -> tuple[str, ...]:
     on_render = read_platform(reading, [])
     urls = [check_url(reading, variable, part, on_render=on_render, findings=findings) for part in parts]
-    return tuple(url.text(tls=on_render is False and url.is_remote) for url in urls if url is not None)
+    return tuple(url.text(tls=not on_render and url.is_remote) for url in urls if url is not None)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """What one would type into the environment to get a value."""
     if value is None:
         return ""
@@ -271,6 +254,7 @@ def _text(value: Any) -> str:
         return value.get_secret_value()
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, tuple | list | frozenset):
-        return " ".join(map(_text, value))
+    if isinstance(value, tuple):
+        parts: tuple[object, ...] = value
+        return " ".join(map(_text, parts))
     return str(value)

@@ -107,7 +107,7 @@ def check_url(
         reading: What the sources say: for the place of the URL and the ambient `PG*` variables.
         variable: The variable that holds the URL.
         text: The URL.
-        on_render: The platform; None when it is not known, and TLS is not judged.
+        on_render: The platform; None, when RENDER cannot be read, counts as elsewhere.
         findings: Takes what is wrong.
 
     Returns:
@@ -117,7 +117,7 @@ def check_url(
     if isinstance(url, list):
         findings.extend(_flawed(reading, variable, flaw) for flaw in url)
         return None
-    if on_render is False and url.is_remote and url.tls_mode in PLAINTEXT_MODES:
+    if not on_render and url.is_remote and url.tls_mode in PLAINTEXT_MODES:
         plaintext = Flaw(
             Rule.URL_PLAINTEXT, f"allows plain text to another machine by sslmode={url.tls_mode}"
         )
@@ -141,7 +141,7 @@ def redirecting_ambient(reading: Reading, url: DatabaseUrl) -> list[str]:
     """The `PG*` variables of libpq that would change where this URL leads."""
     if not reading.ambient:
         return []
-    harmless = set()
+    harmless: set[str] = set()
     if all(host.name for host in url.hosts):
         harmless.add("PGHOST")
     if all(host.port for host in url.hosts):

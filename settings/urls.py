@@ -140,19 +140,17 @@ class DatabaseUrl:
         query = list(self._query)
         if tls and self.tls_mode is None:
             query.append("sslmode=require")
-        if len(self.hosts) > 1:
-            authority = ""
+        first, *others = self.hosts
+        authority = ""
+        if others:
             query[:0] = [
                 "host=" + ",".join(host.name for host in self.hosts),
                 "port=" + ",".join(str(host.port or DEFAULT_PORT) for host in self.hosts),
             ]
-        elif self.hosts[0].name.startswith("/"):
-            authority = ""
-            query.insert(0, "host=" + quote(self.hosts[0].name))
-            if self.hosts[0].port:
-                query.insert(1, f"port={self.hosts[0].port}")
+        elif first.name.startswith("/"):
+            query[:0] = ["host=" + quote(first.name)] + ([f"port={first.port}"] if first.port else [])
         else:
-            authority = _place(self.hosts[0])
+            authority = _place(first)
         tail = "?" + "&".join(query) if query else ""
         return f"postgresql+psycopg2://{self._credentials}{authority}/{self.name}{tail}"
 
