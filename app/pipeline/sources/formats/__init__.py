@@ -1,0 +1,1 @@
+"""What sightings are written in: calendars, structured data, feeds, tables. Bytes in, findings out."""

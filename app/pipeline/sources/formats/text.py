@@ -1,0 +1,60 @@
+"""Bytes to text, markup to plain text."""
+
+import codecs
+import html
+import re
+from typing import Final
+
+from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding, read_bom, resolve_encoding
+
+# Python also knows codecs that are no character sets (rot13, idna, punycode) and one may be slow on purpose.
+_CHARACTER_SETS: Final = (
+    *("ascii", "big5", "cp", "euc", "gb", "hz", "iso2022", "iso8859", "johab", "koi8", "latin"),
+    *("mac", "shift_jis", "tis", "utf"),
+)
+_MARKUP: Final = re.compile(r"<(?:/|!--|[a-z])[^<>]*>", re.IGNORECASE)
+_BREAK: Final = re.compile(r"<(?:br|/p|/div|/li|/h[1-6]|/tr)\b[^<>]*>", re.IGNORECASE)
+_BLANKS: Final = re.compile(r"[^\S\n]+")
+_BLANK_LINES: Final = re.compile(r"\s*\n\s*\n\s*")
+
+
+def decode(body: bytes, content_type: str = "") -> str:
+    """The text of a body.
+
+    Tried in order: byte order mark, the charset of the Content-Type header, the one that the document
+    declares, UTF-8. The first that fits wins, since headers lie; Windows-1252 fits always.
+
+    Args:
+        body: what was read.
+        content_type: the Content-Type header.
+    """
+    encoding, mark = read_bom(body)
+    declared = (
+        encoding,
+        http_content_type_encoding(content_type),
+        html_body_declared_encoding(body),
+        "utf-8",
+    )
+    for name in filter(None, declared):
+        known = resolve_encoding(name)
+        if known and known.replace("-", "_").startswith(_CHARACTER_SETS):
+            try:
+                return body[len(mark or b"") :].decode(known).removeprefix("\ufeff")
+            except (UnicodeError, LookupError):
+                continue
+    return codecs.decode(body, "cp1252", "replace")
+
+
+def plain(text: str) -> str:
+    """Text without markup, entities and runs of white space; paragraphs stay."""
+    if "<" in text:
+        text = _MARKUP.sub(" ", _BREAK.sub("\n", text))
+    if "&" in text:
+        text = html.unescape(text)
+    text = _BLANKS.sub(" ", text.replace("\r", "\n" if "\n" not in text else ""))
+    return _BLANK_LINES.sub("\n\n", text).strip()
+
+
+def one_line(text: str) -> str:
+    """Plain text in one line: titles, places."""
+    return " ".join(plain(text).split())
