@@ -22,6 +22,7 @@ from typing import Any
 
 from pydantic import Field
 
+from settings.connections import ConnectionSettings
 from settings.database import DatabaseSettings
 from settings.findings import Finding
 from settings.group import SettingsGroup
@@ -33,6 +34,7 @@ class Settings(SettingsGroup):
     """All groups, read together: `Settings()` for this process, `Settings.from_environ(...)` for any other."""
 
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    connections: ConnectionSettings = Field(default_factory=ConnectionSettings)
     web: WebSettings = Field(default_factory=WebSettings)
 
     def load(self, reading: Reading, findings: list[Finding]) -> None:

@@ -8,14 +8,10 @@ has to take it back refuses.
 import re
 from typing import Any, Final, Literal, NoReturn, final
 
-from psycopg2.extensions import (
-    STATUS_BEGIN,
-    TRANSACTION_STATUS_IDLE,
-    connection,
-    cursor,
-)
+from psycopg2.extensions import STATUS_BEGIN, TRANSACTION_STATUS_IDLE
 from psycopg2.sql import Composable
 
+from app.database.deadline import DeadlineConnection, DeadlineCursor
 from app.errors import Refused
 
 READ_ONLY_DEFAULT: Final = "default_transaction_read_only"
@@ -43,7 +39,7 @@ class OwnStatement(str):
     __slots__ = ()
 
 
-class ReadOnlyCursor(cursor):
+class ReadOnlyCursor(DeadlineCursor):
     """Takes one reading statement at a time.
 
     What the text says is only a tripwire with a better message than the server's; the wall is the
@@ -85,7 +81,7 @@ class ReadOnlyCursor(cursor):
         refuse_unless_it_reads(query.decode("utf-8", "replace") if isinstance(query, bytes) else query)
 
 
-class ReadOnlyConnection(connection):
+class ReadOnlyConnection(DeadlineConnection):
     """A psycopg2 connection that can be pinned to READ ONLY transactions."""
 
     _pinned = False

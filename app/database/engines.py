@@ -2,41 +2,46 @@
 
 import logging
 from functools import lru_cache
-from typing import Any
+from itertools import zip_longest
 
 from sqlalchemy import URL, Engine, create_engine, make_url
 
-from app.database.driver import ReadOnlyConnection
+from app.database import failover, pooling
 from app.database.guards import StampGuard, keep_read_only
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.database.permits import Active, Production, Purpose, WritePermit, WritePermitError
 from app.errors import Refused
 from settings import Access, DatabaseSettings, DatabaseTarget
+from settings.connections import ConnectionSettings, Pooler
 
 logger = logging.getLogger(__name__)
-
-CONNECT_TIMEOUT = 5
-"""Seconds for one connection attempt; libpq's default is to wait for ever."""
 
 
 class ReadOnlyTargetError(Refused):
     """This process may only read its database. Set DATABASE_TARGET to one that it may write."""
 
 
-def open_reader(settings: DatabaseSettings, *, process: str) -> ReadOnlyDatabase[Active]:
+def open_reader(
+    settings: DatabaseSettings, *, process: str, connections: ConnectionSettings = pooling.DEFAULTS
+) -> ReadOnlyDatabase[Active]:
     """The active database, read-only whatever the target's access is.
 
     Args:
         settings: which database, and why.
         process: names this process in `pg_stat_activity` and in the log.
+        connections: pool, timeouts and retries.
     """
     url = make_url(settings.active_url.get_secret_value())
     _announce(settings, url, "read-only")
-    return _reader(url, settings.target, process)
+    return _reader(url, settings.target, process, connections)
 
 
 def open_writer(
-    settings: DatabaseSettings, *, process: str, permit: WritePermit | None = None
+    settings: DatabaseSettings,
+    *,
+    process: str,
+    permit: WritePermit | None = None,
+    connections: ConnectionSettings = pooling.DEFAULTS,
 ) -> WritableDatabase[Active]:
     """The active database, to be written.
 
@@ -44,6 +49,7 @@ def open_writer(
         settings: which database, and why.
         process: names this process in `pg_stat_activity` and in the log.
         permit: needed when the active database is production, or carries no stamp yet.
+        connections: pool, timeouts and retries.
 
     Raises:
         ReadOnlyTargetError: the settings say that this process may only read it (DR002).
@@ -54,23 +60,40 @@ def open_writer(
         _check(permit, settings.target)
     url = make_url(settings.active_url.get_secret_value())
     _announce(settings, url, "read-write")
-    return _writer(url, settings.target, process, permit)
+    return _writer(url, settings.target, process, permit, connections)
 
 
-def open_production_reader(settings: DatabaseSettings, *, process: str) -> ReadOnlyDatabase[Production]:
+def open_production_reader(
+    settings: DatabaseSettings, *, process: str, connections: ConnectionSettings = pooling.DEFAULTS
+) -> ReadOnlyDatabase[Production]:
     """Production, read-only, whatever the target is.
+
+    Args:
+        settings: which database.
+        process: names this process in `pg_stat_activity`.
+        connections: pool, timeouts and retries.
 
     Raises:
         ConfigurationError: no production URL is configured.
     """
     url = make_url(settings.production_url.get_secret_value())
-    return _reader(url, DatabaseTarget.RENDER_PROD, process)
+    return _reader(url, DatabaseTarget.RENDER_PROD, process, connections)
 
 
 def open_production_writer(
-    settings: DatabaseSettings, permit: WritePermit[Production], *, process: str
+    settings: DatabaseSettings,
+    permit: WritePermit[Production],
+    *,
+    process: str,
+    connections: ConnectionSettings = pooling.DEFAULTS,
 ) -> WritableDatabase[Production]:
     """Production, to be written by the holder of a permit, whatever the target is.
+
+    Args:
+        settings: which database.
+        permit: for production.
+        process: names this process in `pg_stat_activity`.
+        connections: pool, timeouts and retries.
 
     Raises:
         ConfigurationError: no production URL is configured.
@@ -83,13 +106,16 @@ def open_production_writer(
         _check(permit, settings.target)
     url = make_url(settings.production_url.get_secret_value())
     logger.info("Database: render_prod (%s) → %s, read-write", permit.purpose, label(url))
-    return _writer(url, DatabaseTarget.RENDER_PROD, process, permit)
+    return _writer(url, DatabaseTarget.RENDER_PROD, process, permit, connections)
 
 
 def label(url: URL) -> str:
     """Host, port and database of a URL for people; no user and no password."""
-    host = url.host or "socket"
-    return f"{host}:{url.port}/{url.database}" if url.port else f"{host}/{url.database}"
+    hosts, ports = (str(url.query.get(key, "")).split(",") for key in ("host", "port"))
+    if url.host or not any(hosts):
+        hosts, ports = [url.host or "socket"], [str(url.port or "")]
+    places = (f"{host}:{port}" if port else host for host, port in zip_longest(hosts, ports, fillvalue=""))
+    return f"{','.join(places)}/{url.database}"
 
 
 def _require_access(settings: DatabaseSettings) -> None:
@@ -104,8 +130,10 @@ def _check(permit: WritePermit | None, environment: DatabaseTarget) -> None:
         raise WritePermitError
 
 
-def _reader(url: URL, environment: DatabaseTarget, process: str) -> ReadOnlyDatabase:
-    engine = _engine(url, process, read_only=True)
+def _reader(
+    url: URL, environment: DatabaseTarget, process: str, connections: ConnectionSettings
+) -> ReadOnlyDatabase:
+    engine = _engine(url, process, connections, read_only=True)
     keep_read_only(engine)
     guard = StampGuard(environment, label(url), writing=False)
     guard.watch(engine)
@@ -113,32 +141,36 @@ def _reader(url: URL, environment: DatabaseTarget, process: str) -> ReadOnlyData
 
 
 def _writer(
-    url: URL, environment: DatabaseTarget, process: str, permit: WritePermit | None
+    url: URL,
+    environment: DatabaseTarget,
+    process: str,
+    permit: WritePermit | None,
+    connections: ConnectionSettings,
 ) -> WritableDatabase:
-    engine = _engine(url, process, read_only=False)
+    engine = _engine(url, process, connections, read_only=False)
     guard = StampGuard(environment, label(url), writing=True, purpose=permit and permit.purpose)
     guard.watch(engine)
     return WritableDatabase(engine, guard)
 
 
-def _engine(url: URL, process: str, *, read_only: bool) -> Engine:
-    arguments: dict[str, Any] = {
-        "application_name": f"dance {process}",
-        "connect_timeout": CONNECT_TIMEOUT,
-    }
+def _engine(url: URL, process: str, connections: ConnectionSettings, *, read_only: bool) -> Engine:
     # connect_args replace the URL's options: they are merged, and the guard's come last and win.
     asked = url.query.get("options", "")
-    options = [asked if isinstance(asked, str) else " ".join(asked), "-c timezone=UTC"]
-    if read_only:
-        options.append("-c default_transaction_read_only=on")
-        arguments["connection_factory"] = ReadOnlyConnection
-    return create_engine(
+    options = [asked if isinstance(asked, str) else " ".join(asked)]
+    if connections.pooler is not Pooler.TRANSACTION:
+        options += ["-c timezone=UTC", *pooling.session_options(connections)]
+        if read_only:
+            options.append("-c default_transaction_read_only=on")
+    arguments = pooling.connect_arguments(connections, process, read_only=read_only)
+    engine = create_engine(
         url.difference_update_query(["options"]),
-        pool_pre_ping=True,
         hide_parameters=True,
         use_native_hstore=False,  # asks the server at each connect, for a type that nothing here has
         connect_args={**arguments, "options": " ".join(filter(None, options))},
+        **pooling.engine_arguments(connections),
     )
+    failover.watch(engine, connections, writes=not read_only)
+    return engine
 
 
 def _announce(settings: DatabaseSettings, url: URL, access: str) -> None:

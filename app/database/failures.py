@@ -7,6 +7,7 @@ from psycopg2 import Error as DriverError
 from psycopg2 import InterfaceError, OperationalError
 from psycopg2 import errors as pg
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.errors import AppError, TemporaryFailure
 
@@ -15,11 +16,20 @@ class DatabaseUnreachableError(TemporaryFailure):
     """The database does not answer. Check that it runs and that this machine may reach it, then try again."""
 
 
+class PoolExhaustedError(TemporaryFailure):
+    """Every connection of this process's pool is in use. Try again, or raise DATABASE_POOL_SIZE after `dance check`."""
+
+
+class TransactionConflictError(TemporaryFailure):
+    """The transaction met another one (deadlock, serialization, a replica's recovery) and was rolled back. Run it again."""
+
+
 class DatabaseFailedError(AppError):
     """The database refused a statement; its transaction was rolled back. The text above is the server's own."""
 
 
-_PASSING = (pg.LockNotAvailable, pg.QueryCanceled, pg.DeadlockDetected, pg.SerializationFailure, pg.DiskFull)
+_CONFLICT = (pg.DeadlockDetected, pg.SerializationFailure)
+_PASSING = (pg.LockNotAvailable, pg.QueryCanceled, pg.DiskFull)
 
 
 @contextmanager
@@ -31,11 +41,15 @@ def driver_errors_become_ours(label: str) -> Iterator[None]:
 
     Raises:
         DatabaseUnreachableError: no connection could be made, or it was lost.
-        TemporaryFailure: a lock, a timeout, a deadlock or a full disk ended the transaction.
+        PoolExhaustedError: no connection of the pool became free in time.
+        TransactionConflictError: a deadlock, a serialization failure or a replica's recovery.
+        TemporaryFailure: a lock, a timeout or a full disk ended the transaction.
         DatabaseFailedError: anything else that the server refused.
     """
     try:
         yield
+    except PoolTimeoutError as error:
+        raise PoolExhaustedError(f"{label}: {PoolExhaustedError.__doc__}") from error
     except (DBAPIError, DriverError) as error:
         orig = error.orig if isinstance(error, DBAPIError) else error  # a raw cursor's error is the driver's
         said = str(orig).strip()
@@ -44,8 +58,9 @@ def driver_errors_become_ours(label: str) -> Iterator[None]:
             raise DatabaseUnreachableError(
                 f"{label} does not answer: {said}\nCheck that it runs and that this machine may reach it, then try again."
             ) from error
-        if isinstance(orig, _PASSING):
-            raise TemporaryFailure(
+        if isinstance(orig, (*_CONFLICT, *_PASSING)):
+            kind = TransactionConflictError if isinstance(orig, _CONFLICT) else TemporaryFailure
+            raise kind(
                 f"{label}: {said}\nThe transaction was rolled back, nothing was half-written. Try again."
             ) from error
         raise DatabaseFailedError(f"{label}: {said}\nThe transaction was rolled back.") from error

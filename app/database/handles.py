@@ -15,6 +15,7 @@ from app.database.driver import ReaderWritesError
 from app.database.failures import driver_errors_become_ours
 from app.database.guards import StampGuard, begin_reading
 from app.database.permits import Place
+from app.database.pooling import PoolUse, limit, pool_use
 from settings import DatabaseTarget
 
 Columns = TypeVarTuple("Columns")
@@ -90,7 +91,12 @@ class _Database(Generic[Place]):
             self._engine.connect() as connection,
         ):
             begin_reading(connection, snapshot=snapshot)
+            limit(connection)
             yield ReadTransaction(connection, self.environment)
+
+    def pool_use(self) -> PoolUse:
+        """How much of the pool is in use, for health."""
+        return pool_use(self._engine)
 
     def dispose(self) -> None:
         """Close every pooled connection."""
@@ -119,5 +125,6 @@ class WritableDatabase(_Database[Place]):
             self._engine.connect() as connection,
             connection.begin(),
         ):
+            limit(connection)
             self._guard.hold(connection)
             yield WriteTransaction(connection, self.environment)
