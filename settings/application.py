@@ -26,6 +26,7 @@ from settings.connections import ConnectionSettings
 from settings.database import DatabaseSettings
 from settings.findings import Finding
 from settings.group import SettingsGroup
+from settings.pipeline import PipelineSettings
 from settings.reading import Reading
 from settings.web import WebSettings
 
@@ -35,6 +36,7 @@ class Settings(SettingsGroup):
 
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     connections: ConnectionSettings = Field(default_factory=ConnectionSettings)
+    pipeline: PipelineSettings = Field(default_factory=PipelineSettings)
     web: WebSettings = Field(default_factory=WebSettings)
 
     def load(self, reading: Reading, findings: list[Finding]) -> None:

@@ -57,12 +57,13 @@ provenance = Table(
 fetches = Table(
     "fetches",
     metadata,
-    Column("url", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("place", Text, primary_key=True, comment="file or URL"),
+    Column("reading", Text, nullable=False, comment="digest of all else that its findings depend on"),
+    Column("digest", Text, nullable=False, comment="of the content"),
     Column("etag", Text),
     Column("last_modified", Text),
-    Column("digest", Text, nullable=False, comment="of the body"),
-    Column("gave", JSONB, nullable=False, comment="what was parsed from that body"),
-    instant("fetched_at"),
+    Column("links", ARRAY(Text), nullable=False, comment="where a crawl went on from here"),
     info=_OWNER,
 )
 

@@ -1,1 +1,1 @@
-"""What happens to sightings between the sources and the events table."""
+"""The stages, one module each with one public function `run`, and what they know as TOML."""

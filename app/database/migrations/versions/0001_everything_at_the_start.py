@@ -309,18 +309,18 @@ def _create_pipeline_private() -> None:
     op.create_index(op.f("collected_reports_event_key_idx"), "collected_reports", ["event_key"], unique=False)
     op.create_table(
         "fetches",
-        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False, comment="file or URL"),
+        sa.Column(
+            "reading", sa.Text(), nullable=False, comment="digest of all else that its findings depend on"
+        ),
+        sa.Column("digest", sa.Text(), nullable=False, comment="of the content"),
         sa.Column("etag", sa.Text(), nullable=True),
         sa.Column("last_modified", sa.Text(), nullable=True),
-        sa.Column("digest", sa.Text(), nullable=False, comment="of the body"),
         sa.Column(
-            "gave",
-            postgresql.JSONB(astext_type=sa.Text()),
-            nullable=False,
-            comment="what was parsed from that body",
+            "links", postgresql.ARRAY(sa.Text()), nullable=False, comment="where a crawl went on from here"
         ),
-        sa.Column("fetched_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("url", name=op.f("fetches_pkey")),
+        sa.PrimaryKeyConstraint("source", "place", name=op.f("fetches_pkey")),
     )
     op.create_table(
         "judgements",

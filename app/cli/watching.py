@@ -1,0 +1,88 @@
+"""Watching a run: a progress bar on a terminal, plain lines everywhere else."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from app.pipeline.run import Result
+from app.pipeline.stage import Observer, StageReport
+
+logger = logging.getLogger(__name__)
+
+
+class PlainLines:
+    """A line when a stage begins, one for each thing to know, one when it ends: for logs and cron."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def begin(self, stage: str) -> None:
+        """A stage starts."""
+        self._console.print(f"{stage} ...")
+
+    def advance(self, stage: str, done: int, total: int | None) -> None:
+        """Nothing: a log is no place for progress."""
+
+    def note(self, stage: str, text: str) -> None:
+        """Something a person should know."""
+        self._console.print(f"{stage}: {text}")
+
+    def end(self, stage: str, report: StageReport) -> None:
+        """A stage is over."""
+        self._console.print(f"{stage}: {counts_of(report)} ({report.seconds:.2f} s)")
+
+
+class ProgressBar(PlainLines):
+    """The same with a bar for the stage that works, for a terminal."""
+
+    def __init__(self, console: Console, progress: Progress) -> None:
+        super().__init__(console)
+        self._progress = progress
+        self._task: TaskID | None = None
+
+    def begin(self, stage: str) -> None:
+        """A stage starts."""
+        self._task = self._progress.add_task(stage, total=None)
+
+    def advance(self, stage: str, done: int, total: int | None) -> None:
+        """A stage has done so many of so many."""
+        if self._task is not None:
+            self._progress.update(self._task, completed=done, total=total, description=f"{stage} {done:,}")
+
+    def end(self, stage: str, report: StageReport) -> None:
+        """A stage is over."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        super().end(stage, report)
+
+
+@contextmanager
+def watch(console: Console) -> Iterator[Observer]:
+    """Whoever watches a run on this console."""
+    if not console.is_terminal:
+        yield PlainLines(console)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield ProgressBar(progress.console, progress)
+
+
+def table_of(result: Result) -> Table:
+    """Counts and durations of a run's stages."""
+    table = Table("stage", "what it did", box=None, pad_edge=False, header_style="bold")
+    table.add_column("seconds", justify="right")
+    for report in result.reports:
+        failed = "" if report.outcome == "done" else f" ({report.outcome})"
+        table.add_row(report.stage + failed, counts_of(report), f"{report.seconds:.2f}")
+    return table
+
+
+def counts_of(report: StageReport) -> str:
+    """Counts for people: the first always, the others when they are not 0."""
+    first, *others = report.counts.items()
+    return ", ".join(f"{count:,} {name}" for name, count in [first, *(item for item in others if item[1])])

@@ -1,0 +1,143 @@
+"""Whether two drafts mean the same event: features, a score and a verdict. Pure, and symmetric."""
+
+import re
+from dataclasses import dataclass
+from datetime import time
+from enum import Enum
+from functools import lru_cache
+from typing import Final
+
+from rapidfuzz.fuzz import ratio, token_set_ratio, token_sort_ratio
+
+from app.pipeline.draft import Draft
+from app.pipeline.styles import styles_in
+from app.pipeline.text import fold
+from app.pipeline.vocabulary import load
+
+_DATA: Final = load("matching")
+_LIMITS: Final[dict[str, int]] = _DATA["thresholds"]
+_COMMON: Final = frozenset(_DATA["common"])
+_SYNONYMS: Final = {fold(word): meaning for meaning, words in _DATA["synonyms"].items() for word in words}
+_SYNONYM: Final = re.compile(
+    r"\b(?:" + "|".join(sorted(map(re.escape, _SYNONYMS), key=len, reverse=True)) + r")\b"
+)
+_APART: Final = {
+    kind: re.compile(r"\b(?:" + "|".join(sorted(map(re.escape, words), key=len, reverse=True)) + r")\b")
+    for kind, words in _DATA["apart"].items()
+}
+
+
+class Verdict(Enum):
+    """What the rules say of two drafts."""
+
+    SAME = "same"
+    UNSURE = "unsure"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A verdict and how near the names are, 0 to 100."""
+
+    verdict: Verdict
+    score: int
+
+
+_NO: Final = Match(Verdict.DIFFERENT, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name taken apart for comparing.
+
+    Attributes:
+        text: folded, in one language.
+        telling: the words that not every event has.
+        marks: what tells rooms, levels and kinds apart, by kind.
+        styles: the dance styles that it names.
+    """
+
+    text: str
+    telling: tuple[str, ...]
+    marks: tuple[frozenset[str], ...]
+    styles: frozenset[str]
+
+
+@lru_cache(maxsize=200_000)
+def name_of(text: str) -> Name:
+    """Take a name apart."""
+    folded = _SYNONYM.sub(lambda match: _SYNONYMS[match[0]], fold(text))
+    words = folded.split()
+    return Name(
+        folded,
+        tuple(sorted({word for word in words if word not in _COMMON and len(word) > 1})),
+        tuple(frozenset(pattern.findall(folded)) for pattern in _APART.values()),
+        frozenset(styles_in(text)),
+    )
+
+
+def compare(one: Draft, other: Draft) -> Match:
+    """Whether two drafts of one day mean the same event.
+
+    Rules in order: other days, hours far apart, and marks that contradict (two rooms, two levels, a class and
+    a social) are two events. Then the place decides how near the names must be: the same place, no place
+    named, or two places, which only a shared page bridges (a moved venue).
+    """
+    if one.start_date != other.start_date:
+        return _NO
+    gap = _minutes_between(one.start_time, other.start_time)
+    if gap is not None and gap > _LIMITS["late_minutes"]:
+        return _NO
+    left, right = name_of(one.name), name_of(other.name)
+    if left.text != right.text and _contradict(left, right):
+        return _NO
+    score = _likeness(left, right)
+    needed = _needed(one, other, gap)
+    if score >= needed:
+        return Match(Verdict.SAME, score)
+    return Match(Verdict.UNSURE if score >= _LIMITS["grey"] else Verdict.DIFFERENT, score)
+
+
+def _needed(one: Draft, other: Draft, gap: int | None) -> int:
+    """How alike the names must be, given where and when."""
+    same_page = one.url is not None and one.url == other.url
+    if one.venue is None or other.venue is None:
+        needed = _LIMITS["unknown_venue"]
+    elif one.venue.key == other.venue.key:
+        needed = _LIMITS["same_venue"]
+    else:
+        needed = _LIMITS["other_venue"] if same_page else 101
+    if gap is None:
+        needed = max(needed, _LIMITS["unknown_venue"]) if not same_page else needed
+    elif gap > _LIMITS["minutes"]:
+        needed = max(needed, _LIMITS["late_name"])
+    if one.source == other.source and not same_page:
+        needed = max(needed, _LIMITS["one_source"])
+    return needed
+
+
+def _contradict(left: Name, right: Name) -> bool:
+    if left.styles and right.styles and left.styles.isdisjoint(right.styles):
+        return True
+    return any(
+        mine and yours and mine.isdisjoint(yours) for mine, yours in zip(left.marks, right.marks, strict=True)
+    )
+
+
+def _likeness(left: Name, right: Name) -> int:
+    if left.text == right.text:
+        return 100
+    whole = max(ratio(left.text, right.text), token_sort_ratio(left.text, right.text))
+    if left.telling and right.telling:
+        telling = token_set_ratio(" ".join(left.telling), " ".join(right.telling))
+        shared = len(set(left.telling) & set(right.telling)) / min(len(left.telling), len(right.telling))
+        return round(
+            max(whole * (0.6 + 0.4 * shared), telling * (0.5 + 0.5 * shared) if shared else whole * 0.6)
+        )
+    return round(whole)
+
+
+def _minutes_between(one: time | None, other: time | None) -> int | None:
+    if one is None or other is None:
+        return None
+    return abs((one.hour - other.hour) * 60 + one.minute - other.minute)

@@ -1,0 +1,44 @@
+"""What visitors reported: read from production, which is never written, and kept beside the sightings."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import func, select
+
+from app.database import tables
+from app.database.handles import ReadOnlyDatabase, WritableDatabase
+from app.pipeline import rows
+
+_COLUMNS: Final = ("id", "event_key", "kind", "message", "reported_at")
+_OVERLAP: Final = timedelta(days=7)
+"""Read again this far back: a report's number is drawn before its transaction ends."""
+
+
+def pull(production: ReadOnlyDatabase, database: WritableDatabase) -> int:
+    """Copy the reports that are new.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        AppError: production does not answer, or has no table of reports.
+    """
+    with database.read() as transaction:
+        newest = transaction.select(select(func.max(tables.collected_reports.c.reported_at))).scalar_one()
+        known = set(transaction.select(select(tables.collected_reports.c.id)).scalars())
+    with production.read() as transaction:
+        asked = select(*(tables.event_reports.c[name] for name in _COLUMNS))
+        if isinstance(newest, datetime):
+            asked = asked.where(tables.event_reports.c.reported_at >= newest - _OVERLAP)
+        found = [tuple(row) for row in transaction.select(asked) if row.id not in known]
+    with database.write() as transaction, transaction.cursor() as cursor:
+        return rows.copy(cursor, tables.collected_reports, _COLUMNS, found)
+
+
+def cancelled(database: WritableDatabase) -> frozenset[str]:
+    """Keys of the events that a visitor reported as cancelled."""
+    with database.read() as transaction:
+        asked = select(tables.collected_reports.c.event_key).where(
+            tables.collected_reports.c.kind == "cancelled"
+        )
+        return frozenset(transaction.select(asked).scalars())

@@ -1,0 +1,150 @@
+"""Rows into PostgreSQL by the set: COPY, then whatever differs. Never row by row."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from io import BufferedIOBase, StringIO
+from itertools import islice
+from typing import Any, Final
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
+from sqlalchemy import Table
+
+_BATCH: Final = 200
+"""Rows that are converted at a time, while the server works on those before."""
+_BLOCK: Final = 1 << 17
+"""Bytes that are handed to the driver at a time."""
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What storing a set of rows changed."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+
+def copy(cursor: Cursor, table: Table, columns: Sequence[str], rows: Iterable[Row], *, into: str = "") -> int:
+    """COPY rows into a table.
+
+    None is NULL. Blank text is NULL too in a column that may be NULL, and stays blank in one that may not.
+
+    Args:
+        cursor: of the open transaction.
+        table: the table that knows which columns may be NULL.
+        columns: what the rows hold, in order.
+        rows: values as `str` shows them; arrays as `array` gives them.
+        into: another table of the same columns that takes the rows.
+
+    Returns:
+        How many rows there were.
+    """
+    texts = [name for name in columns if not table.c[name].nullable]
+    cursor.copy_expert(
+        f"COPY {into or table.fullname} ({_list(columns)}) FROM STDIN"
+        f" (FORMAT csv, FORCE_NOT_NULL ({_list(texts)}))",
+        _Csv(rows),
+        _BLOCK,
+    )
+    return cursor.rowcount
+
+
+def replace(cursor: Cursor, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> Changes:
+    """Make a table hold these rows, touching only what differs; `remove_others` does the rest.
+
+    Args:
+        cursor: of the open transaction.
+        table: its one-column primary key tells which row is which.
+        columns: what the rows hold, in order; all that the table has.
+        rows: one for each key.
+
+    Returns:
+        What it took.
+    """
+    cursor.execute(f"SELECT EXISTS (SELECT FROM {table.fullname})")  # noqa: S608 - a name from tables.py
+    if not _one(cursor):
+        return Changes(inserted=copy(cursor, table, columns, rows))
+    desired = f"desired_{table.name}"
+    cursor.execute(f"CREATE TEMP TABLE {desired} (LIKE {table.fullname} INCLUDING DEFAULTS) ON COMMIT DROP")
+    copy(cursor, table, columns, rows, into=desired)
+    cursor.execute(f"ANALYZE {desired}")
+    return Changes(
+        updated=_update(cursor, table, columns, desired),
+        inserted=_insert(cursor, table, columns, desired),
+    )
+
+
+def remove_others(cursor: Cursor, table: Table) -> int:
+    """Delete what `replace` found no row for; apart from it, because what refers to it goes first."""
+    desired, key = f"desired_{table.name}", _key(table)
+    cursor.execute("SELECT to_regclass(%s)", (f"pg_temp.{desired}",))
+    if _one(cursor) is None:
+        return 0
+    cursor.execute(
+        f"DELETE FROM {table.fullname} AS old"  # noqa: S608 - names from tables.py
+        f" WHERE NOT EXISTS (SELECT FROM {desired} AS new WHERE new.{key} = old.{key})"
+    )
+    return cursor.rowcount
+
+
+def array(texts: Iterable[str]) -> str:
+    """A text array as PostgreSQL writes one."""
+    return "{" + ",".join('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts) + "}"
+
+
+class _Csv(BufferedIOBase):
+    """A file of CSV that is written as it is read."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._parts = _parts(iter(rows))
+        self._rest = b""
+
+    def read(self, size: int | None = _BLOCK, /) -> bytes:
+        """The next part, at most `size` bytes; blank at the end."""
+        if not self._rest:
+            self._rest = next(self._parts, b"")
+        part, self._rest = self._rest[:size], self._rest[size:]
+        return part
+
+
+def _parts(rows: Iterator[Row]) -> Iterator[bytes]:
+    while batch := list(islice(rows, _BATCH)):
+        buffer = StringIO()
+        csv.writer(buffer, lineterminator="\n").writerows(batch)
+        yield buffer.getvalue().encode()
+
+
+def _update(cursor: Cursor, table: Table, columns: Sequence[str], desired: str) -> int:
+    key = _key(table)
+    facts = [name for name in columns if name != key]
+    old, new = (", ".join(f"{side}.{name}" for name in facts) for side in ("old", "new"))
+    cursor.execute(
+        f"UPDATE {table.fullname} AS old SET ({_list(facts)}) = ROW ({new})"  # noqa: S608 - names from tables.py
+        f" FROM {desired} AS new WHERE new.{key} = old.{key} AND ({old}) IS DISTINCT FROM ({new})"
+    )
+    return cursor.rowcount
+
+
+def _insert(cursor: Cursor, table: Table, columns: Sequence[str], desired: str) -> int:
+    key = _key(table)
+    cursor.execute(
+        f"INSERT INTO {table.fullname} ({_list(columns)}) SELECT {_list(columns)} FROM {desired} AS new"  # noqa: S608 - names from tables.py
+        f" WHERE NOT EXISTS (SELECT FROM {table.fullname} AS old WHERE old.{key} = new.{key})"
+    )
+    return cursor.rowcount
+
+
+def _key(table: Table) -> str:
+    return table.primary_key.columns[0].name
+
+
+def _list(columns: Iterable[str]) -> str:
+    return ", ".join(columns)
+
+
+def _one(cursor: Cursor) -> Any:
+    row = cursor.fetchone()
+    return row[0] if row else None

@@ -1,0 +1,69 @@
+"""Relevance: is it a social dance event? The vocabulary of `relevance.toml` answers first."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from app.pipeline.draft import Draft, Event
+from app.pipeline.stage import Context, Work
+from app.pipeline.vocabulary import Vocabulary, load
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Words that tell whether an event is one of ours.
+
+    Attributes:
+        name: shown beside its count.
+        relevant: what the words tell.
+        reason: why, for people.
+        words: any of them is enough.
+    """
+
+    name: str
+    relevant: bool
+    reason: str
+    words: Vocabulary
+
+
+_RULES: Final = tuple(
+    Rule(entry["name"], entry["relevant"], entry["reason"], Vocabulary({entry["name"]: entry["words"]}))
+    for entry in load("relevance")["rule"]
+)
+
+
+def run(work: Work, context: Context) -> dict[str, int]:  # noqa: ARG001 - one contract for all stages
+    """Take out the events that are not about social dancing."""
+    counts = {"relevant": 0, "open": 0} | {rule.name: 0 for rule in _RULES if not rule.relevant}
+    kept: list[Event] = []
+    for event in work.events:
+        rule = decide(event.facts)
+        if rule is None or rule.relevant:
+            counts["open" if rule is None else "relevant"] += 1
+            kept.append(event)
+            continue
+        counts[rule.name] += 1
+        event.withdraw(rule.name, rule.reason)
+    work.events = kept
+    return counts
+
+
+def decide(facts: Draft) -> Rule | None:
+    """The rule that answers for an event; None when it stays open.
+
+    The name is asked first, then what the source calls the event: a description mentions too much.
+    """
+    return _decide(facts.name, bool(facts.dance_styles), facts.event_type)
+
+
+@lru_cache(maxsize=100_000)
+def _decide(name: str, has_styles: bool, event_type: str) -> Rule | None:  # noqa: FBT001 - a cache's key
+    found = next((rule for rule in _RULES if rule.words.find(name)), None)
+    if found is not None:
+        return found
+    if has_styles and event_type != "performance":
+        return _STYLED
+    return None
+
+
+_STYLED: Final = Rule("social dancing", True, "it names a social dance style", Vocabulary({}))  # noqa: FBT003 - a rule of the file's form

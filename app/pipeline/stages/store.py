@@ -1,0 +1,70 @@
+"""Store: the tables hold exactly what the stages before decided; what is right already is not touched."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from app.database import tables
+from app.pipeline import rows
+from app.pipeline.draft import Draft, Event, Venue
+from app.pipeline.stage import Context, Work
+
+_VENUE: Final = ("key", "name", "street", "city", "region", "postal_code", "country", "latitude", "longitude")
+_EVENT: Final = (
+    "key", "name", "description", "starts_at", "ends_at", "time_zone", "local_start_date", "local_start_time",
+    "local_end_date", "local_end_time", "venue_key", "event_type", "dance_styles", "price_text", "price_low",
+    "price_high", "currency", "is_free", "cancelled", "organiser", "source", "url",
+)  # fmt: skip
+_PROVENANCE: Final = ("sighting_key", "event_key", "rule", "reason", "notes")
+
+
+def run(work: Work, context: Context) -> dict[str, int]:
+    """Make venues, events and provenance say what was decided, in one transaction."""
+    venues = {event.facts.venue.key: event.facts.venue for event in work.events if event.facts.venue}
+    with context.database.write() as transaction, transaction.cursor() as cursor:
+        rows.replace(cursor, tables.venues, _VENUE, map(_venue, venues.values()))
+        changes = rows.replace(cursor, tables.events, _EVENT, map(_event, work.events))
+        context.observer.advance("store", len(work.events), len(work.events))
+        rows.replace(cursor, tables.provenance, _PROVENANCE, _provenance(work.drafts))
+        deleted = rows.remove_others(cursor, tables.events)
+        rows.remove_others(cursor, tables.venues)
+        rows.remove_others(cursor, tables.provenance)
+    return {
+        "inserted": changes.inserted,
+        "updated": changes.updated,
+        "deleted": deleted,
+        "unchanged": len(work.events) - changes.inserted - changes.updated,
+    }
+
+
+def _venue(venue: Venue) -> tuple[Any, ...]:
+    return (
+        venue.key, venue.name, venue.street, venue.city, venue.region, venue.postal_code, venue.country,
+        venue.latitude, venue.longitude,
+    )  # fmt: skip
+
+
+def _event(event: Event) -> tuple[Any, ...]:
+    facts = event.facts
+    price = facts.price
+    return (
+        event.key, facts.name, facts.description, facts.starts_at, facts.ends_at, facts.time_zone,
+        facts.start_date, facts.start_time, facts.end_date, facts.end_time,
+        facts.venue.key if facts.venue else None, facts.event_type, "{" + ",".join(map(_quoted, facts.dance_styles)) + "}",
+        price.text, price.low, price.high, price.currency, price.is_free, facts.cancelled, facts.organiser,
+        facts.source, facts.url,
+    )  # fmt: skip
+
+
+def _quoted(style: str) -> str:
+    return f'"{style}"'
+
+
+def _provenance(drafts: list[Draft]) -> Iterator[tuple[Any, ...]]:
+    for draft in drafts:
+        yield (
+            draft.key,
+            draft.event_key,
+            draft.rule,
+            draft.reason,
+            rows.array(draft.notes) if draft.notes else "{}",
+        )
