@@ -161,7 +161,29 @@ def put_stamp(transaction: "WriteTransaction", *, who: str) -> Stamp:
         found = declaration_of(cursor)
     if found.stamp is not None:
         raise AlreadyStampedError
-    stamp = Stamp(transaction.environment, uuid4(), found.identity)
+    return _write(transaction, found.identity, who)
+
+
+def replace_stamp(transaction: "WriteTransaction", *, who: str) -> Stamp:
+    """Declare anew what a database is: the stamp that it carries is another database's, or outdated.
+
+    Waits for transactions that hold the old stamp, no longer than five seconds. Needs the owner of
+    the table, because the trigger that keeps stamps has to step aside.
+
+    Raises:
+        TemporaryFailure: production is being written under the old stamp.
+    """
+    with transaction.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        found = declaration_of(cursor)
+        cursor.execute("ALTER TABLE control.stamp DISABLE TRIGGER keep_stamp")
+        cursor.execute("DELETE FROM control.stamp")
+        cursor.execute("ALTER TABLE control.stamp ENABLE TRIGGER keep_stamp")
+    return _write(transaction, found.identity, who)
+
+
+def _write(transaction: "WriteTransaction", identity: Identity, who: str) -> Stamp:
+    stamp = Stamp(transaction.environment, uuid4(), identity)
     transaction.execute(
         insert(tables.stamp).values(
             environment=stamp.environment,
