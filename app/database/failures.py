@@ -16,6 +16,10 @@ class DatabaseUnreachableError(TemporaryFailure):
     """The database does not answer. Check that it runs and that this machine may reach it, then try again."""
 
 
+class NoPrimaryError(DatabaseUnreachableError):
+    """No node of the database takes writes: a failover is under way. Try again once the platform has promoted a standby."""
+
+
 class PoolExhaustedError(TemporaryFailure):
     """Every connection of this process's pool is in use. Try again, or raise DATABASE_POOL_SIZE after `dance check`."""
 
@@ -28,6 +32,8 @@ class DatabaseFailedError(AppError):
     """The database refused a statement; its transaction was rolled back. The text above is the server's own."""
 
 
+_NO_PRIMARY = ("session is read-only", "server is in hot standby mode", "older timeline")
+"""libpq's words for target_session_attrs, and those of the timeline fence."""
 _CONFLICT = (pg.DeadlockDetected, pg.SerializationFailure)
 _PASSING = (pg.LockNotAvailable, pg.QueryCanceled, pg.DiskFull)
 
@@ -55,6 +61,8 @@ def driver_errors_become_ours(label: str) -> Iterator[None]:
         said = str(orig).strip()
         _forget_frames(error)
         if _is_lost(error, orig):
+            if any(sign in said for sign in _NO_PRIMARY):
+                raise NoPrimaryError(f"{label}: {NoPrimaryError.__doc__}") from error
             raise DatabaseUnreachableError(
                 f"{label} does not answer: {said}\nCheck that it runs and that this machine may reach it, then try again."
             ) from error
