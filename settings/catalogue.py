@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 from pydantic import SecretStr
 
@@ -114,6 +114,5 @@ def _text(default: object) -> str | None:
     if isinstance(default, Enum):
         return str(default.value)
     if isinstance(default, tuple):
-        words: tuple[object, ...] = default
-        return ",".join(map(str, words)) or None
+        return ",".join(map(str, cast("tuple[object, ...]", default))) or None
     return str(default)

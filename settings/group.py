@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Final, NoReturn, Self
+from typing import Any, ClassVar, Final, NoReturn, Self, cast
 
 from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -255,6 +255,5 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        parts: tuple[object, ...] = value
-        return " ".join(map(_text, parts))
+        return " ".join(map(_text, cast("tuple[object, ...]", value)))
     return str(value)

@@ -1,5 +1,6 @@
 """The rules that decide which database a process talks to: pure, total, standard library only."""
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Final, NamedTuple
@@ -159,12 +160,9 @@ def _target(name: str) -> DatabaseTarget | None:
 
 
 def _nearest(name: str) -> DatabaseTarget | None:
-    """The target that a wrong name most likely means: the one that shares its last word."""
-    folded = name.strip().strip("\"'").casefold().replace("-", "_")
-    for target in DatabaseTarget:
-        if folded.endswith(target.rpartition("_")[2]) or folded[:3] == target.rpartition("_")[2][:3]:
-            return target
-    return None
+    """The target that a wrong name most likely means: `production`, `render-dev`, `"local"`."""
+    beginnings = {word[:3] for word in re.split(r"[\W_]+", name.casefold())}
+    return next((target for target in DatabaseTarget if target.rpartition("_")[2][:3] in beginnings), None)
 
 
 def _worlds(

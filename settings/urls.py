@@ -81,7 +81,7 @@ class Host(NamedTuple):
     @property
     def is_loopback(self) -> bool:
         """Whether it is this machine: a socket, `localhost`, 127.0.0.0/8 or ::1."""
-        return _canonical(self.name) in {"", "localhost"} or self.name.startswith("/")
+        return _canonical(self.name) == "localhost" or self.name.startswith("/")
 
 
 class DatabaseUrl:
@@ -272,13 +272,13 @@ def _place(host: Host) -> str:
 
 
 def _canonical(host: str) -> str:
-    """One name for one server: any loopback is `localhost`, Render's two names of a database are its id."""
+    """One name for one server: loopback and the default socket are `localhost`, Render's two names are the id."""
     name = host.lower().rstrip(".")
     if name.startswith("dpg-"):
         label, _, domain = name.partition(".")
         return label if not domain or domain.endswith("render.com") else name
-    if name.endswith("localhost"):
-        return "localhost" if name == "localhost" or name.endswith(".localhost") else name
+    if not name or name == "localhost" or name.endswith(".localhost"):
+        return "localhost"
     if ":" in name or name[:1].isdigit():
         try:
             address = ipaddress.ip_address(name)
