@@ -7,10 +7,10 @@ from pydantic import Field, SecretStr, computed_field
 from settings import targets
 from settings.findings import ConfigurationError, Finding, Rule
 from settings.group import SecretUrl, SettingsGroup
-from settings.marks import DatabaseUrls, FromDatabase, FromPlatform, OnRender
+from settings.marks import SECRET, DatabaseUrls, FromDatabase, FromPlatform, OnRender
 from settings.reading import Reading
-from settings.rules import decide
-from settings.targets import CHOICES, PLATFORM, TARGET, Access, DatabaseTarget
+from settings.rules import check_reader, decide
+from settings.targets import CHOICES, PLATFORM, READER, TARGET, Access, DatabaseTarget
 from settings.urls import SHAPE
 
 Url = Annotated[SecretUrl | None, DatabaseUrls()]
@@ -61,6 +61,12 @@ class DatabaseSettings(SettingsGroup):
         description="The production database, from within Render's private network.",
     )
 
+    prod_reader_url: Annotated[Url, OnRender(web=SECRET, cron=SECRET)] = Field(
+        default=None,
+        alias=READER,
+        description="The production database by a role that can only read it; `dance roles` makes one.",
+    )
+
     @property
     def target_is_explicit(self) -> bool:
         """Whether `DATABASE_TARGET` named the target."""
@@ -91,6 +97,20 @@ class DatabaseSettings(SettingsGroup):
         """
         return self._chosen(DatabaseTarget.RENDER_PROD)
 
+    @property
+    def active_reader_url(self) -> SecretStr:
+        """The target's URL for whoever only reads: the reading role's, where one is configured."""
+        return self.production_reader_url if self.target is DatabaseTarget.RENDER_PROD else self.active_url
+
+    @property
+    def production_reader_url(self) -> SecretStr:
+        """Production's URL for whoever only reads it, whatever the target is.
+
+        Raises:
+            ConfigurationError: Neither it nor production's own is configured.
+        """
+        return self.prod_reader_url or self.production_url
+
     def _chosen(self, target: DatabaseTarget) -> SecretStr:
         variables = CHOICES[target][self.on_render]
         by_alias = {field.alias: name for name, field in type(self).model_fields.items()}
@@ -113,11 +133,14 @@ class DatabaseSettings(SettingsGroup):
         """Let the rules decide, then take what they decided."""
         decision = decide(reading)
         findings.extend(decision.findings)
-        if decision.target is None or not all(finding.is_warning for finding in decision.findings):
+        before = len(findings)
+        reader = check_reader(reading, decision, findings)
+        refused = (*decision.findings, *findings[before:])
+        if decision.target is None or not all(finding.is_warning for finding in refused):
             return
         values: dict[str, object] = {
             variable: url.text(tls=not decision.on_render and url.is_remote)
-            for variable, url in decision.urls.items()
+            for variable, url in {**decision.urls, **reader}.items()
         }
         values[PLATFORM] = bool(decision.on_render)
         if decision.explicit:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from settings.findings import Finding, Rule
 from settings.reading import Reading
-from settings.targets import CHOICES, PLATFORM, TARGET, DatabaseTarget, inferred_target
+from settings.targets import CHOICES, PLATFORM, READER, TARGET, DatabaseTarget, inferred_target
 from settings.urls import PLAINTEXT_MODES, SHAPE, DatabaseUrl, Flaw, parse
 
 # The words that pydantic reads as booleans, so that RENDER means the same here and in the model.
@@ -138,6 +138,28 @@ def check_url(
     return url
 
 
+def check_reader(reading: Reading, decision: Decision, findings: list[Finding]) -> dict[str, DatabaseUrl]:
+    """The URL of production's reading role, which must lead where production's own URL leads (DR007).
+
+    Args:
+        reading: What the sources say.
+        decision: What was decided about the other URLs.
+        findings: Takes what is wrong.
+
+    Returns:
+        The URL by its variable; empty without one that can be read.
+    """
+    text = reading.text(READER)
+    url = text and check_url(reading, READER, text, on_render=decision.on_render, findings=findings)
+    if not url:
+        return {}
+    for variable in CHOICES[DatabaseTarget.RENDER_PROD][True]:
+        if variable in decision.urls and decision.urls[variable].locations.isdisjoint(url.locations):
+            findings.append(_disagrees(reading, READER, variable))
+            break
+    return {READER: url}
+
+
 def redirecting_ambient(reading: Reading, url: DatabaseUrl) -> list[str]:
     """The `PG*` variables of libpq that would change where this URL leads."""
     if not reading.ambient:
@@ -234,13 +256,17 @@ def _disagreeing(
             and external in locations
             and locations[internal].isdisjoint(locations[external])
         ):
-            yield Finding(
-                rule=Rule.DISAGREE,
-                variable=internal,
-                problem=f"names another database than {external}",
-                remedy=f"{internal}={SHAPE}",
-                source=reading.source(internal),
-            )
+            yield _disagrees(reading, internal, external)
+
+
+def _disagrees(reading: Reading, variable: str, other: str) -> Finding:
+    return Finding(
+        rule=Rule.DISAGREE,
+        variable=variable,
+        problem=f"names another database than {other}",
+        remedy=f"{variable}={SHAPE}",
+        source=reading.source(variable),
+    )
 
 
 def _flawed(reading: Reading, variable: str, flaw: Flaw) -> Finding:

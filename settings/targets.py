@@ -21,6 +21,7 @@ class Access(StrEnum):
 
 TARGET: Final = "DATABASE_TARGET"
 PLATFORM: Final = "RENDER"
+READER: Final = "RENDER_READER_DB_URL"
 
 # Each target's variables: on Render, then elsewhere; the first that is set is used.
 CHOICES: Final[dict[DatabaseTarget, dict[bool, tuple[str, ...]]]] = {

@@ -24,14 +24,14 @@ class ReadOnlyTargetError(Refused):
 def open_reader(
     settings: DatabaseSettings, *, process: str, connections: ConnectionSettings = pooling.DEFAULTS
 ) -> ReadOnlyDatabase[Active]:
-    """The active database, read-only whatever the target's access is.
+    """The active database, read-only whatever the target's access is, by the reading role where one is configured.
 
     Args:
         settings: which database, and why.
         process: names this process in `pg_stat_activity` and in the log.
         connections: pool, timeouts and retries.
     """
-    url = make_url(settings.active_url.get_secret_value())
+    url = make_url(settings.active_reader_url.get_secret_value())
     _announce(settings, url, "read-only")
     return _reader(url, settings.target, process, connections)
 
@@ -66,7 +66,7 @@ def open_writer(
 def open_production_reader(
     settings: DatabaseSettings, *, process: str, connections: ConnectionSettings = pooling.DEFAULTS
 ) -> ReadOnlyDatabase[Production]:
-    """Production, read-only, whatever the target is.
+    """Production, read-only, whatever the target is, by the reading role where one is configured.
 
     Args:
         settings: which database.
@@ -76,7 +76,7 @@ def open_production_reader(
     Raises:
         ConfigurationError: no production URL is configured.
     """
-    url = make_url(settings.production_url.get_secret_value())
+    url = make_url(settings.production_reader_url.get_secret_value())
     return _reader(url, DatabaseTarget.RENDER_PROD, process, connections)
 
 
