@@ -1,0 +1,30 @@
+"""`dance serve`: the web service."""
+
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from app.web.application import create_application
+from settings import Settings
+
+
+def command(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (env: WEB_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port (env: PORT).")] = None,
+) -> None:
+    """Serve events to visitors until interrupted.
+
+    It reads the active target. Reports are taken only where it is production, named explicitly, on Render.
+    """
+    settings = Settings()
+    uvicorn.run(
+        create_application(settings),
+        host=host or settings.web.host,
+        port=settings.web.port if port is None else port,
+        proxy_headers=False,  # anybody may send X-Forwarded-For; WEB_VISITOR_HEADER names one that nobody else can
+        server_header=False,
+        timeout_graceful_shutdown=20,
+        log_level="warning",
+    )
