@@ -86,11 +86,11 @@ class WebSettings(SettingsGroup):
         " CF-Connecting-IP on Render.",
     )
     threads: int = Field(
-        default=12,
+        default=10,
         ge=1,
         le=200,
         alias="WEB_THREADS",
-        description="Requests that are worked on at once; each may hold one database connection.",
+        description="Requests that are worked on at once; each may hold one of the pool's connections.",
     )
 
     @property

@@ -60,6 +60,7 @@ def an_event(key: str, day: date | None = None, at: time | None = time(20), **fi
 @contextmanager
 def writing(trio: Trio, mode: int) -> Iterator[WritableDatabase]:
     """The database that a mode's service reads, to be filled."""
+    database: WritableDatabase
     if mode == 4:
         permit = grant(Purpose.PROMOTION, DatabaseTarget.RENDER_PROD)
         database = open_production_writer(trio.settings(4), permit, process="tests")

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
-from app.database.engines import open_reader, open_writer
+from app.database.engines import open_production_writer, open_reader
 from app.database.handles import ReadOnlyDatabase, ReadTransaction, WritableDatabase
-from app.database.permits import Purpose, grant
+from app.database.permits import Active, Production, Purpose, grant
 from app.errors import TemporaryFailure
 from settings import Access, DatabaseSettings, DatabaseTarget, Settings
 
@@ -26,8 +26,8 @@ class Databases:
         why_closed: why there is no `reports`, for people.
     """
 
-    reader: ReadOnlyDatabase
-    reports: WritableDatabase | None
+    reader: ReadOnlyDatabase[Active]
+    reports: WritableDatabase[Production] | None
     why_closed: str
 
     @classmethod
@@ -35,12 +35,14 @@ class Databases:
     def opened(cls, settings: Settings) -> Iterator[Self]:
         """Open what this process may have, and close it at the end of the block. Nothing connects yet."""
         database = settings.database
-        reader = open_reader(database, process="web")
+        reader = open_reader(database, process="web", connections=settings.connections)
         why_closed = _why_closed(database)
         reports = None
         if not why_closed:
             permit = grant(Purpose.WEB_SERVICE, DatabaseTarget.RENDER_PROD)
-            reports = open_writer(database, process="web reports", permit=permit)
+            reports = open_production_writer(
+                database, permit, process="web reports", connections=settings.connections
+            )
         try:
             yield cls(reader, reports, why_closed)
         finally:
@@ -58,7 +60,7 @@ class Databases:
         with self.reader.read(snapshot=snapshot) as transaction:
             yield transaction
 
-    def open_for_reports(self) -> WritableDatabase:
+    def open_for_reports(self) -> WritableDatabase[Production]:
         """Production, to write a report.
 
         Raises:

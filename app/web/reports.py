@@ -12,6 +12,7 @@ from sqlalchemy import insert, select
 from starlette.exceptions import HTTPException
 
 from app.database.handles import WritableDatabase
+from app.database.permits import Production
 from app.database.tables import event_reports, events
 from app.web.databases import Databases
 from app.web.schemas import Receipt, Report
@@ -69,7 +70,7 @@ def file(databases: Databases, key: str, report: Report) -> Receipt:
     return _insert(production, key, report)
 
 
-def _insert(production: WritableDatabase, key: str, report: Report) -> Receipt:
+def _insert(production: WritableDatabase[Production], key: str, report: Report) -> Receipt:
     statement = (
         insert(event_reports)
         .values(event_key=key, kind=report.kind.value, message=report.message)
