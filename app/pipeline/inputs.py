@@ -9,7 +9,7 @@ from app.database.handles import ReadTransaction
 
 _STATE = """
 SELECT
-  (SELECT (count(*), count(gone_at), max(first_seen_at), max(changed_at), max(gone_at))::text FROM sightings),
+  (SELECT (count(*), count(gone_at), sum(hashtextextended(key || digest, (gone_at IS NULL)::int)))::text FROM sightings),
   (SELECT (count(*), max(id))::text FROM collected_reports),
   (SELECT (count(*), max(asked_at))::text FROM judgements),
   (SELECT count(*)::text FROM events),
