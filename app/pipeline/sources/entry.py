@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -50,21 +50,23 @@ class Entry(BaseModel):
     time_zone: ZoneName | None = None
     """For times that the source gives without a zone; else they are the venue's."""
 
-    def request(self, address: str, *, today: date | None = None, **options: bool) -> Request:
+    def request(
+        self, address: str, *, today: date | None = None, depends: str = "", **options: Any
+    ) -> Request:
         """What to fetch for this source.
 
         Args:
             address: URL or path.
             today: the day, when the findings depend on it.
-            options: `found` and `crawled` of `Request`.
+            depends: what else they depend on, besides these settings.
+            options: other fields of `Request`.
         """
-        depends = f"{READER} {self.model_dump_json(exclude={'name', 'enabled'})} {today or ''}"
+        depends = f"{READER} {self.model_dump_json(exclude={'name', 'enabled'})} {today or ''} {depends}"
         return Request(
             source=self.name,
             address=address,
             reading=hashlib.sha256(depends.encode()).hexdigest(),
-            found=options.get("found", False),
-            crawled=options.get("crawled", False),
+            **options,
         )
 
     def origin(self, place: str) -> Origin:

@@ -11,15 +11,18 @@ from typing import Any, Final
 from pydantic import SecretStr, ValidationError
 
 from app.pipeline.event import Finding
-from app.pipeline.sources import icalendar, jsonld, team_csv
+from app.pipeline.sources import eventbrite, facebook, icalendar, jsonld, team_csv, websites
 from app.pipeline.sources.entry import Entry
 from app.pipeline.sources.failures import SourceListError
 from app.pipeline.sources.fetching import Fetcher, FetchSettings
 
 KINDS: Final[Mapping[str, ModuleType]] = {
     "csv": team_csv,
+    "eventbrite": eventbrite,
+    "facebook": facebook,
     "icalendar": icalendar,
     "jsonld": jsonld,
+    "websites": websites,
 }
 """The module of each kind of source: its model `Settings` and its function `collect`. A new source: one line."""
 

@@ -111,7 +111,9 @@ class HttpClient:
         url = origin = httpx.URL(wanted.url)
         for hop in range(self._settings.redirects + 1):
             if url.scheme not in ("http", "https") or not url.host:
-                raise FetchFailureError(f"leads to {str(url)[:100]!r}, which is not an http or https address")
+                raise FetchFailureError(
+                    f"leads to a {url.scheme or 'relative'} address; only http and https are read"
+                )
             private = self._settings.allow_private_addresses or (wanted.trusted and hop == 0)
             delay = await self._permission(url, private=private) if wanted.crawled else 0.0
             headers = dict(wanted.conditions)
