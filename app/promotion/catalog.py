@@ -1,0 +1,166 @@
+"""What both sides are asked first: who they are, what their tables look like, what their hashes give."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
+
+from app.promotion.quoting import literal
+from app.promotion.relation import Relation
+
+PINNED: Final = (
+    "SET LOCAL client_encoding = 'UTF8'; SET LOCAL standard_conforming_strings = on;"
+    " SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL intervalstyle = 'postgres';"
+    " SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL xmloption = 'content';"
+    " SET LOCAL jit = off; SET LOCAL row_security = off; SET LOCAL work_mem = '64MB';"
+    " SET LOCAL client_connection_check_interval = '1s'; SET LOCAL idle_in_transaction_session_timeout = 0;"
+    " SET LOCAL statement_timeout = 0;"
+)
+"""Everything that could make two servers print or hash one value differently, and what lets a server
+notice that its client is gone."""
+
+_COLUMNS: Final = """
+SELECT json_agg(json_build_object(
+  'name', a.attname,
+  'declared', format_type(a.atttypid, a.atttypmod),
+  'carrier', format_type(a.atttypid, NULL),
+  'as_text', t.oid >= 16384 OR t.typsend = 0 OR t.typtype IN ('d', 'c') OR t.typname ~ '^_?reg',
+  'details', concat_ws(' ',
+     (SELECT string_agg(enumlabel, ',' ORDER BY enumsortorder) FROM pg_enum
+      WHERE enumtypid IN (t.oid, t.typelem)),
+     a.attmissingval::text),
+  'required', a.attnotnull,
+  'has_default', a.atthasdef OR a.attidentity <> '',
+  'generated', a.attgenerated <> '',
+  'always', a.attidentity = 'a'
+) ORDER BY a.attnum)
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"""
+
+_NAMES: Final = """
+SELECT json_agg(a.attname ORDER BY k.place) FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(number, place)
+JOIN pg_attribute a ON a.attnum = k.number
+WHERE i.indrelid = c.oid AND a.attrelid = c.oid AND i.indisprimary AND k.place <= i.indnkeyatts"""
+
+_UNIQUE: Final = """
+SELECT json_agg(DISTINCT a.attname) FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid
+WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion) AND i.indimmediate AND NOT i.indisprimary
+AND (a.attnum = ANY (i.indkey) OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+  AND d.objid = i.indexrelid AND d.refobjid = c.oid AND d.refobjsubid = a.attnum))"""
+
+_SEQUENCES: Final = """
+SELECT json_agg(json_build_array(format('%I.%I', sn.nspname, s.relname), a.attname))
+FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+JOIN pg_namespace sn ON sn.oid = s.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+AND d.refobjid = c.oid AND d.deptype IN ('a', 'i')"""
+
+_RELATIONS: Final = f"""
+SELECT json_agg(json_build_object(
+  'schema', n.nspname, 'name', c.relname,
+  'oids', (SELECT json_agg(o ORDER BY o) FROM (
+     SELECT c.oid::bigint AS o UNION SELECT relid::oid::bigint FROM pg_partition_tree(c.oid)) AS parts),
+  'columns', ({_COLUMNS}), 'key', ({_NAMES}), 'unique', ({_UNIQUE}),
+  'acted_upon', EXISTS (SELECT FROM pg_constraint f
+     WHERE f.contype = 'f' AND f.confrelid = c.oid AND f.confdeltype <> 'a'),
+  'estimated_rows', greatest(c.reltuples, 0)::bigint,
+  'bytes', coalesce((SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid)), pg_relation_size(c.oid)),
+  'sequences', ({_SEQUENCES}),
+  'triggers', (SELECT json_agg(tgname) FROM pg_trigger
+     WHERE tgrelid = c.oid AND NOT tgisinternal AND tgenabled <> 'D')))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND (n.nspname, c.relname) IN (VALUES <names>)"""
+
+_PROBE: Final = """
+hash_array_extended(ARRAY[record_send(ROW(1::int2, -2::int4, 3000000000::int8, 1.5::float4, 'NaN'::float8,
+ 12345.678900::numeric, 'NaN'::numeric, 'é ß'::text, 'ab'::bpchar, true, '2026-01-02'::date,
+ '03:04:05.6'::time, '2026-01-02 03:04:05.6+00'::timestamptz, 'infinity'::timestamp, '1 day 2 hours'::interval,
+ '\\x00ff'::bytea, '{"a": [1.0, null]}'::jsonb, '{"a" :1}'::json, '{1,NULL,3}'::int4[], '[1,5)'::int4range,
+ '10.0.0.1/8'::inet, 'a:1 b:2'::tsvector, '(1,2)'::point,
+ '00000000-0000-0000-0000-000000000001'::uuid))], 7)::text || ' ' || hashtextextended('é', 7)"""
+"""One value of each common type: equal on both sides means that their hashes may be compared."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two databases.
+
+    Attributes:
+        label: environment and host:port/name, for people.
+        stamp_id: of its stamp, None without one.
+        stamped_as: the environment that its stamp names.
+        system_identifier: of its cluster.
+        timeline: of its write-ahead log; None on a standby.
+        database_oid: of the database.
+        version: of the server, as `server_version_num`.
+        snapshot_xmin: oldest transaction that was running when the snapshot was taken.
+        probe: what its hash functions give for known values.
+        relations: by qualified name; those that exist.
+        last_run: the newest run of the pipeline there, if any.
+        last_promotion: the newest row of its promotion ledger.
+    """
+
+    label: str
+    stamp_id: str | None
+    stamped_as: str | None
+    system_identifier: str
+    timeline: str | None
+    database_oid: int
+    version: int
+    snapshot_xmin: int
+    probe: str
+    relations: Mapping[str, Relation] = field(repr=False)
+    unfinished_runs: tuple[Mapping[str, Any], ...]
+    last_run: Mapping[str, Any] | None
+    last_promotion: Mapping[str, Any] | None
+    locked: bool
+
+    @property
+    def source_as_of(self) -> datetime | None:
+        """When the newest finished run of the pipeline ended there."""
+        at = (self.last_run or {}).get("finished_at")
+        return datetime.fromisoformat(at) if at else None
+
+
+_SIDE: Final = """
+SELECT json_build_object(
+  'stamp_id', (SELECT stamp_id FROM control.stamp), 'stamped_as', (SELECT environment FROM control.stamp),
+  'system_identifier', (SELECT system_identifier::text FROM pg_control_system()),
+  'timeline', CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
+  'database_oid', (SELECT oid::bigint FROM pg_database WHERE datname = current_database()),
+  'version', current_setting('server_version_num')::int,
+  'snapshot_xmin', pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+  'probe', ({probe}),
+  'relations', ({relations}),
+  'unfinished_runs', (SELECT coalesce(json_agg(json_build_object('id', id, 'started_at', started_at, 'host', host)), '[]')
+     FROM control.runs WHERE outcome = 'running'),
+  'last_run', (SELECT json_build_object('id', id, 'outcome', outcome, 'finished_at', finished_at)
+     FROM control.runs WHERE outcome <> 'running' ORDER BY finished_at DESC LIMIT 1),
+  'last_promotion', (SELECT to_json(p) FROM control.promotions p WHERE p.known <> '{{}}' ORDER BY id DESC LIMIT 1),
+  'locked', {lock})"""
+
+
+def describe(cursor: Cursor, label: str, tables: Sequence[tuple[str, str]], *, lock: str) -> Side:
+    """Ask one side, in one round trip.
+
+    Args:
+        cursor: in a transaction with one snapshot.
+        label: for people.
+        tables: schema and name of the tables to be promoted.
+        lock: SQL that takes, or looks for, the advisory lock that tells one database from two.
+    """
+    names = ", ".join(f"({literal(schema)}, {literal(name)})" for schema, name in tables)
+    query = _SIDE.format(probe=_PROBE, relations=_RELATIONS.replace("<names>", names), lock=lock)
+    # One message: under this search_path format_type qualifies every type outside pg_catalog.
+    cursor.execute(f"{PINNED} SET LOCAL search_path = pg_catalog; {query}")
+    row = cursor.fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    said: dict[str, Any] = row[0] if isinstance(row[0], dict) else json.loads(row[0])
+    relations = [Relation.from_catalog(relation) for relation in said.pop("relations") or ()]
+    said["unfinished_runs"] = tuple(said["unfinished_runs"])
+    said["locked"] = bool(said["locked"])
+    return Side(label=label, relations={r.quoted: r for r in relations}, **said)

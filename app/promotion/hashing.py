@@ -1,0 +1,47 @@
+"""How rows and keys are hashed, in SQL that gives the same on both servers.
+
+The row hash is over the exact binary image of every column: it is not linear over columns (two rows that
+swap a value change their sum), tells 1.0 from 1.00, and does not depend on collation or session settings.
+See docs/promotion.md for what was measured and which faster hashes are wrong.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from app.promotion.relation import Relation
+
+MODULUS: Final = 2**63 - 1
+"""Sums of hashes are kept modulo this: a bigint holds them, and they can be added and subtracted."""
+
+
+@dataclass(frozen=True)
+class Hashing:
+    """One way to hash, drawn for one plan.
+
+    Attributes:
+        seed: differs from plan to plan, so that two rows that collide once don't collide again.
+        portable: use md5 over text, for a pair of servers whose own hash functions disagree.
+    """
+
+    seed: int
+    portable: bool = False
+
+    def row(self, relation: Relation, alias: str) -> str:
+        """SQL for the 64-bit hash of a row."""
+        if self.portable:
+            return self._md5(f"ROW({relation.texts(alias)})::text")
+        return f"hash_array_extended(ARRAY[record_send(ROW({relation.sent(alias)}))], {self.seed})"
+
+    def key(self, relation: Relation, alias: str) -> str:
+        """SQL for the 64-bit hash of a row's key."""
+        if self.portable:
+            return self._md5(relation.key_text(alias))
+        return f'hashtextextended({relation.key_text(alias)} COLLATE "C", {self.seed})'
+
+    def _md5(self, text: str) -> str:
+        return f"('x' || left(md5('{self.seed} ' || {text}), 16))::bit(64)::bigint"
+
+
+def total(hashes: str) -> str:
+    """SQL for the sum of hashes as a bigint."""
+    return f"coalesce((sum({hashes}) % {MODULUS})::bigint, 0)"

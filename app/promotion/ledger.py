@@ -1,0 +1,68 @@
+"""The ledger: what production remembers of every promotion, written in the promotion's own transaction."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from app.database.origin import Origin
+from app.promotion.quoting import literal
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of control.promotions that is about to be written.
+
+    Attributes:
+        kind: "promotion" or "rollback".
+        run_id: drawn here; its presence afterwards says whether COMMIT happened.
+        origin: who, from where, with which code.
+        from_environment: the source's.
+        from_stamp: the source's stamp id.
+        digest: of the plan.
+        seed: of the plan's hashes.
+        columns: by table, in the order in which undo images hold them.
+        source_as_of: end of the source's last finished run, in ISO 8601.
+        counts: by table: inserted, updated, deleted.
+        seconds: by phase, up to here.
+        overrides: gate to reason.
+        known: what the next promotion may rely on, as far as the source is concerned.
+    """
+
+    kind: str
+    origin: Origin
+    from_environment: str
+    from_stamp: str | None
+    digest: str
+    seed: int
+    columns: Mapping[str, list[str]]
+    source_as_of: str | None
+    counts: Mapping[str, Mapping[str, int]]
+    seconds: Mapping[str, float]
+    overrides: Mapping[str, str]
+    known: Mapping[str, Any]
+    run_id: UUID = field(default_factory=uuid4)
+
+    def insert(self) -> str:
+        """SQL that inserts it."""
+        values = {
+            "run_id": str(self.run_id),
+            "kind": self.kind,
+            "who": self.origin.who,
+            "host": self.origin.host,
+            "commit": self.origin.commit,
+            "from_environment": self.from_environment,
+            "from_stamp": self.from_stamp,
+            "digest": self.digest,
+            "seed": str(self.seed),
+            "columns": json.dumps(self.columns),
+            "source_as_of": self.source_as_of,
+            "counts": json.dumps(self.counts),
+            "seconds": json.dumps(self.seconds),
+            "overrides": json.dumps(self.overrides),
+            "known": json.dumps(self.known),
+        }
+        names = ", ".join(f'"{name}"' for name in values)
+        constants = ", ".join("NULL" if value is None else literal(value) for value in values.values())
+        return f"INSERT INTO control.promotions ({names}) VALUES ({constants})"

@@ -1,0 +1,202 @@
+"""Making a plan: describe both sides, ask the guards, compare, take samples."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
+
+from app.promotion import guard
+from app.promotion.catalog import Side, describe
+from app.promotion.fingerprint import Compared, differences
+from app.promotion.guard import Tolerance
+from app.promotion.hashing import Hashing
+from app.promotion.plan import Finding, Plan, Sample, TablePlan, same_columns
+from app.promotion.relation import Relation
+from app.promotion.waiting import at_once
+
+_SAMPLES: Final = 3
+"""Changes of each kind shown for a table."""
+
+
+def _silent(_: str) -> None:
+    return None
+
+
+def _uncounted(_: int, __: int) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to promote and how carefully.
+
+    Attributes:
+        tables: schema and name, parents before the tables that reference them.
+        tolerance: of the guards.
+        full: compare every row, whatever an earlier promotion knows.
+        verify_full: compare whole tables again after they were written, before COMMIT.
+        samples: show some of the changes.
+        phase: told what happens now.
+        moved: told of rows and bytes on their way.
+    """
+
+    tables: Sequence[tuple[str, str]]
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    full: bool = False
+    verify_full: bool = False
+    samples: bool = True
+    phase: Callable[[str], None] = _silent
+    moved: Callable[[int, int], None] = _uncounted
+
+
+@contextmanager
+def timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
+    """Note how long a phase took."""
+    begun = time.monotonic()
+    yield
+    seconds[phase] = round(seconds.get(phase, 0) + time.monotonic() - begun, 3)
+
+
+def make_plan(
+    source: Cursor, destination: Cursor, labels: tuple[str, str], request: Request, seed: int | None = None
+) -> Plan:
+    """Compare both sides, each in its one snapshot.
+
+    Args:
+        source: in a REPEATABLE READ transaction that reads.
+        destination: likewise.
+        labels: of both, for people.
+        request: what to compare.
+        seed: of an earlier plan that is to be found again; drawn when None.
+
+    Raises:
+        GuardedError: the two must not be compared at all, and nobody overrode it.
+    """
+    seconds: dict[str, float] = {}
+    with timed(seconds, "describe"):
+        sides = _describe(source, destination, labels, request)
+    findings = list(guard.sides(*sides, request.tolerance))
+    names = [f'"{schema}"."{name}"' for schema, name in request.tables]
+    findings += guard.schemas(*sides, names)
+    guard.refuse(findings, request.tolerance.overrides)
+    hashing = Hashing(
+        seed=secrets.randbits(31) if seed is None else seed, portable=sides[0].probe != sides[1].probe
+    )
+    relations = _shared(*sides, names)
+    request.phase("compare")
+    with timed(seconds, "compare"):
+        found = differences(source, destination, [Compared(relation) for relation in relations], hashing)
+    tables = [TablePlan(r, d) for r, d in zip(relations, found, strict=True)]
+    if request.samples and any(table.changes for table in tables):
+        with timed(seconds, "samples"):
+            tables = _sampled(source, destination, tables)
+    plan = Plan(*sides, hashing, tuple(tables), tuple(findings), seconds)
+    return Plan(*sides, hashing, plan.tables, (*findings, *guard.changes(plan, request.tolerance)), seconds)
+
+
+def _describe(
+    source: Cursor, destination: Cursor, labels: tuple[str, str], request: Request
+) -> tuple[Side, Side]:
+    """Both sides; the source holds a random advisory lock that the destination must not see.
+
+    A fixed key would take another promotion for the same database.
+    """
+    key = secrets.randbits(31)
+    request.phase("describe")
+    ours = describe(
+        source, labels[0], request.tables, lock=f"(SELECT pg_advisory_xact_lock({key})) IS NULL"
+    )
+    theirs = describe(
+        destination,
+        labels[1],
+        request.tables,
+        lock="EXISTS (SELECT FROM pg_locks JOIN pg_database d ON d.oid = database"
+        f" WHERE locktype = 'advisory' AND objid = {key} AND d.datname = current_database())",
+    )
+    return ours, theirs
+
+
+def _shared(source: Side, destination: Side, names: Sequence[str]) -> list[Relation]:
+    """The tables that both have, with the columns that both have."""
+    shared = []
+    for name in names:
+        ours, theirs = source.relations.get(name), destination.relations.get(name)
+        if ours and theirs and ours.key and ours.key == theirs.key:
+            relation = ours.only(same_columns(ours, theirs))
+            shared.append(destination_facts(relation, theirs))
+    return shared
+
+
+def destination_facts(relation: Relation, theirs: Relation) -> Relation:
+    """The source's columns with what decides how the destination's table is written."""
+    return Relation(
+        schema=relation.schema,
+        name=relation.name,
+        oid=relation.oid,
+        columns=tuple(
+            type(column)(**{**column.__dict__, "always": other.always, "declared": other.declared})
+            for column, other in zip(
+                relation.columns, theirs.of([c.name for c in relation.columns]), strict=True
+            )
+        ),
+        generated=relation.generated,
+        key=relation.key,
+        unique=theirs.unique,
+        acted_upon=theirs.acted_upon,
+        estimated_rows=max(relation.estimated_rows, theirs.estimated_rows, relation.bytes // 1000),
+        bytes=relation.bytes,
+        sequences=theirs.sequences,
+        triggers=theirs.triggers,
+    )
+
+
+def _sampled(source: Cursor, destination: Cursor, tables: Sequence[TablePlan]) -> list[TablePlan]:
+    """The plans with a few changes of each kind, as both sides have them."""
+    wanted = {
+        n: [
+            key
+            for changes in (table.difference.inserted, table.difference.updated, table.difference.deleted)
+            for key in sorted(changes)[:_SAMPLES]
+        ]
+        for n, table in enumerate(tables)
+    }
+    query = " UNION ALL ".join(
+        f"SELECT {n}, k.key, {tables[n].relation.texts('t')} FROM {tables[n].relation.keys(keys)} AS k"
+        f" JOIN {tables[n].relation.quoted} AS t ON {tables[n].relation.matches('t', 'k')}"
+        for n, keys in wanted.items()
+        if keys
+    )
+    if not query:
+        return list(tables)
+
+    def rows(cursor: Cursor) -> Mapping[tuple[int, str], list[str | None]]:
+        cursor.execute(query)
+        return {(n, key): values for n, key, values in cursor.fetchall()}
+
+    ours, theirs = at_once(rows, [source, destination])
+    return [
+        TablePlan(
+            table.relation,
+            table.difference,
+            tuple(
+                _sample(table.relation, key, theirs.get((n, key)), ours.get((n, key))) for key in wanted[n]
+            ),
+        )
+        for n, table in enumerate(tables)
+    ]
+
+
+def _sample(
+    relation: Relation, key: str, before: Sequence[str | None] | None, after: Sequence[str | None] | None
+) -> Sample:
+    names = [column.name for column in relation.columns]
+    return Sample(
+        key, dict(zip(names, before or (), strict=False)), dict(zip(names, after or (), strict=False))
+    )
+
+
+__all__ = ["Finding", "Request", "make_plan", "timed"]

@@ -1,0 +1,24 @@
+"""Names and values as SQL text; every statement that promotion builds goes through here."""
+
+from collections.abc import Iterable
+
+
+def identifier(name: str) -> str:
+    """A name, quoted."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """A string constant; sessions run with `standard_conforming_strings` on."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def text_array(values: Iterable[str]) -> str:
+    """A `text[]` constant."""
+    inside = ",".join('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
+    return literal("{" + inside + "}") + "::text[]"
+
+
+def bigint_array(values: Iterable[int]) -> str:
+    """A `bigint[]` constant."""
+    return "'{" + ",".join(map(str, values)) + "}'::bigint[]"

@@ -1,0 +1,279 @@
+"""The one message that changes production: lock, check, undo images, apply, verify, ledger, COMMIT.
+
+It needs no client while the lock is held, so the lock's time does not depend on the round trip and a client
+that dies cannot leave it held.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from app.promotion.catalog import Side
+from app.promotion.hashing import MODULUS, Hashing, total
+from app.promotion.ledger import Entry
+from app.promotion.plan import Strategy
+from app.promotion.quoting import literal
+from app.promotion.staging import Staging
+
+STALE: Final = "DP001"
+"""SQLSTATE: the destination changed after the plan was made."""
+UNVERIFIED: Final = "DP002"
+"""SQLSTATE: what was written is not what was to be written."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long production may be kept waiting.
+
+    Attributes:
+        lock_timeout: seconds to wait for the lock in one attempt.
+        lock_attempts: how often to try; between two, those who wait behind it get through.
+        statement_timeout: seconds for the whole message; 0 for no limit.
+        keep: undo images of this many promotions stay.
+    """
+
+    lock_timeout: float = 5.0
+    lock_attempts: int = 3
+    statement_timeout: float = 0.0
+    keep: int = 20
+
+
+def message(
+    entry: Entry,
+    stagings: Sequence[Staging],
+    hashing: Hashing,
+    destination: Side,
+    limits: Limits,
+    *,
+    full: bool = False,
+    before_commit: str = "",
+) -> str:
+    """Everything from LOCK to COMMIT.
+
+    Args:
+        entry: the ledger's row.
+        stagings: the staged changes.
+        hashing: of the plan.
+        destination: as it was when the plan was made.
+        limits: of waiting.
+        full: compare whole tables afterwards; needs the sums of the source's hashes.
+        before_commit: more SQL for the end of the transaction's block.
+    """
+    body = [
+        _lock(stagings, limits),
+        f"{entry.insert()} RETURNING id INTO _promotion;",
+        *(_unchanged(staging, destination) for staging in stagings),
+        *(_undo(staging, hashing) for staging in stagings),
+        _apply(stagings, hashing),
+        *(_counted(staging) for staging in stagings),
+        *(_verified(staging, hashing, full=full) for staging in stagings),
+        *(_sequences(staging) for staging in stagings if staging.table.inserted),
+        before_commit,
+        _forget(limits),
+        _remember(),
+    ]
+    counters = " ".join(f"_d{s.number} bigint; _r{s.number} bigint; _u{s.number} bigint; _i{s.number} bigint;" for s in stagings)
+    analyze = " ".join(staging.analyze() for staging in stagings)
+    block = "\n".join(part for part in body if part)
+    return (
+        f"{analyze} SET LOCAL lock_timeout = '{limits.lock_timeout}s';"
+        f" SET LOCAL statement_timeout = '{limits.statement_timeout}s'; SET CONSTRAINTS ALL DEFERRED;"
+        f" DO $promotion$\nDECLARE _promotion bigint; _rows bigint; _newer bigint; _sum bigint; _wrong text;"
+        f" _at bigint := 0; _n bigint; _begun timestamptz; {counters}\nBEGIN\n{block}\nEND\n$promotion$; COMMIT"
+    )
+
+
+def _lock(stagings: Sequence[Staging], limits: Limits) -> str:
+    tables = ", ".join(sorted(staging.table.relation.quoted for staging in stagings))
+    # SHARE ROW EXCLUSIVE keeps other writers out, and neither readers nor foreign keys' row locks.
+    return f"""FOR _attempt IN 1..{limits.lock_attempts} LOOP
+  BEGIN
+    LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE;
+    EXIT;
+  EXCEPTION WHEN lock_not_available THEN
+    IF _attempt = {limits.lock_attempts} THEN RAISE; END IF;
+    PERFORM pg_sleep(_attempt * 0.2);
+  END;
+END LOOP;
+_begun := clock_timestamp();"""
+
+
+def _unchanged(staging: Staging, destination: Side) -> str:
+    """No row version is younger than the plan's snapshot, and none has gone."""
+    table = staging.table
+    last = (destination.last_promotion or {}).get("known", {}).get("destination", {}).get("xid")
+    older = f"age(t.xmin) > (SELECT age('{destination.snapshot_xmin % 2**32}'::xid))"
+    if last is not None:
+        older = f"({older} OR t.xmin = '{int(last) % 2**32}'::xid)"
+    return f"""SELECT count(*), count(*) FILTER (WHERE NOT {older}) INTO _rows, _newer FROM {table.relation.quoted} AS t;
+IF _rows <> {table.difference.rows[1]} OR _newer > 0 THEN
+  RAISE EXCEPTION USING ERRCODE = '{STALE}', MESSAGE = {literal(table.relation.label)} || ' changed after the plan was made: '
+    || _rows || ' rows instead of {table.difference.rows[1]}, ' || _newer || ' of them new';
+END IF;"""
+
+
+def _changed(staging: Staging, hashing: Hashing) -> str:
+    """SQL: the staged row `s` is an update of row `t`."""
+    if staging.table.strategy is Strategy.ROWS:
+        return "NOT s.is_new"
+    if not staging.table.unchanged:
+        return "true"
+    return f"{hashing.row(staging.table.relation, 't')} <> s.hash"
+
+
+def _new(staging: Staging) -> str:
+    """SQL: the staged row `s` is to be inserted."""
+    if staging.table.strategy is Strategy.ROWS:
+        return "s.is_new"
+    return f"NOT EXISTS (SELECT FROM {staging.table.relation.quoted} AS t WHERE {staging.matches})"
+
+
+def _gone(staging: Staging) -> tuple[str, str]:
+    """SQL: what to join row `t` with, and the condition, for it to be deleted."""
+    relation = staging.table.relation
+    if staging.table.strategy is Strategy.ROWS:
+        return f"{relation.parsed_keys(staging.gone, 'key')} AS k", relation.matches("t", "k")
+    return "(SELECT) AS k", f"NOT EXISTS (SELECT FROM {staging.rows} AS s WHERE {staging.matches})"
+
+
+def _undo(staging: Staging, hashing: Hashing) -> str:
+    relation = staging.table.relation
+    begin = (
+        "INSERT INTO control.promotion_undo"
+        " (promotion_id, position, table_name, operation, row_key, before, after_hash)"
+        f" SELECT _promotion, _at + row_number() OVER (), {literal(relation.quoted)}"
+    )
+    end = "GET DIAGNOSTICS _n = ROW_COUNT; _at := _at + _n;"
+    joined, gone = _gone(staging)
+    parts = []
+    if staging.table.deleted:
+        parts.append(
+            f"{begin}, 'delete', {relation.key_text('t')}, {relation.texts('t')}, NULL"
+            f" FROM {relation.quoted} AS t, {joined} WHERE {gone}; {end}"
+        )
+    if staging.table.updated:
+        parts.append(
+            f"{begin}, 'update', {relation.key_text('t')}, {relation.texts('t')}, s.hash"
+            f" FROM {relation.quoted} AS t JOIN {staging.rows} AS s ON {staging.matches}"
+            f" WHERE {_changed(staging, hashing)}; {end}"
+        )
+    if staging.table.inserted:
+        parts.append(
+            f"{begin}, 'insert', s.key, NULL, s.hash FROM {staging.rows} AS s WHERE {_new(staging)}; {end}"
+        )
+    return "\n".join(parts)
+
+
+def _rekeyed(staging: Staging) -> str:
+    """SQL: row `t` cannot simply be updated."""
+    return " OR ".join(
+        f"t.{c.quoted}::text IS DISTINCT FROM ({staging.value(c)})::text" for c in staging.rekeying
+    )
+
+
+def _apply(stagings: Sequence[Staging], hashing: Hashing) -> str:
+    """One statement for all tables: foreign keys are checked at its end, when every table is complete.
+
+    Its parts run in the order deletes, updates, inserts, because each waits for the counts of those before
+    it: a unique value is free before another row takes it.
+    """
+    parts, numbers = [], [staging.number for staging in stagings]
+    for staging in stagings:
+        name, (joined, gone) = staging.table.relation.quoted, _gone(staging)
+        parts.append(f"d{staging.number} AS (DELETE FROM {name} AS t USING {joined} WHERE {gone} RETURNING 1)")
+        rekeyed = f"({_rekeyed(staging)})" if staging.rekeying else "false"
+        parts.append(
+            f"r{staging.number} AS (DELETE FROM {name} AS t USING {staging.rows} AS s WHERE {staging.matches}"
+            f" AND {_changed(staging, hashing)} AND {rekeyed} RETURNING s.key)"
+        )
+    parts.append(f"deleted AS (SELECT {_sum(['d', 'r'], numbers)} AS n)")
+    for staging in stagings:
+        relation = staging.table.relation
+        sets = ", ".join(
+            f"{c.quoted} = {staging.value(c)}"
+            for c in relation.columns
+            if c.name not in relation.key and not c.always
+        )
+        keys = ", ".join(f"{c.quoted} = {staging.value(c)}" for c in relation.of(relation.key))
+        kept = f" AND NOT ({_rekeyed(staging)})" if staging.rekeying else ""
+        parts.append(
+            f"u{staging.number} AS (UPDATE {relation.quoted} AS t SET {sets or keys} FROM {staging.rows} AS s, deleted"
+            f" WHERE {staging.matches} AND {_changed(staging, hashing)}{kept} AND deleted.n >= 0 RETURNING 1)"
+        )
+    parts.append(f"updated AS (SELECT {_sum(['u'], numbers)} + (SELECT n FROM deleted) AS n)")
+    for staging in stagings:
+        relation = staging.table.relation
+        again = f" OR s.key IN (SELECT key FROM r{staging.number})" if staging.rekeying else ""
+        names = ", ".join(c.quoted for c in relation.columns)
+        values = ", ".join(staging.value(c) for c in relation.columns)
+        parts.append(
+            f"i{staging.number} AS (INSERT INTO {relation.quoted} ({names}) OVERRIDING SYSTEM VALUE"
+            f" SELECT {values} FROM {staging.rows} AS s, updated WHERE ({_new(staging)}{again}) AND updated.n >= 0 RETURNING 1)"
+        )
+    counts = ", ".join(f"(SELECT count(*) FROM {op}{n})" for n in numbers for op in "drui")
+    into = ", ".join(f"_{op}{n}" for n in numbers for op in "drui")
+    return f"WITH {', '.join(parts)} SELECT {counts} INTO {into};"
+
+
+def _sum(operations: Sequence[str], numbers: Sequence[int]) -> str:
+    return " + ".join(f"(SELECT count(*) FROM {op}{n})" for op in operations for n in numbers)
+
+
+def _counted(staging: Staging) -> str:
+    """As many rows were touched as the plan says."""
+    n, table = staging.number, staging.table
+    return f"""IF _d{n} <> {table.deleted} OR _u{n} + _r{n} <> {table.updated} OR _i{n} - _r{n} <> {table.inserted} THEN
+  RAISE EXCEPTION USING ERRCODE = '{UNVERIFIED}', MESSAGE = {literal(table.relation.label)} || ': '
+    || (_i{n} - _r{n}) || ' rows inserted, ' || (_u{n} + _r{n}) || ' updated, ' || _d{n} || ' deleted instead of'
+    ' {table.inserted}, {table.updated}, {table.deleted}';
+END IF;"""
+
+
+def _verified(staging: Staging, hashing: Hashing, *, full: bool) -> str:
+    """What was written is what the source has, by content.
+
+    Rows that were not touched are those that the plan compared: `_unchanged` proved that none changed since.
+    """
+    relation, difference = staging.table.relation, staging.table.difference
+    hash_ = hashing.row(relation, "t")
+    label = literal(relation.label)
+    wrong = f"""SELECT string_agg(key, ', ') INTO _wrong FROM (SELECT s.key FROM {staging.rows} AS s
+  LEFT JOIN {relation.quoted} AS t ON {staging.matches} WHERE {hash_} IS DISTINCT FROM s.hash LIMIT 5) AS w;
+IF _wrong IS NOT NULL THEN
+  RAISE EXCEPTION USING ERRCODE = '{UNVERIFIED}', MESSAGE = {label} || ': rows differ from the source after they were written: ' || _wrong;
+END IF;"""
+    if not full and staging.table.strategy is Strategy.ROWS:
+        return wrong
+    assert difference.sums is not None  # noqa: S101 - the plan hashes everything for these
+    return f"""SELECT count(*), {total(hash_)} INTO _rows, _sum FROM {relation.quoted} AS t;
+IF _rows <> {difference.rows[0]} OR (_sum - {difference.sums[0]}::numeric) % {MODULUS} <> 0 THEN
+  {wrong}
+  RAISE EXCEPTION USING ERRCODE = '{UNVERIFIED}', MESSAGE = {label} || ' differs from the source after it was written';
+END IF;"""
+
+
+def _sequences(staging: Staging) -> str:
+    """Sequences are only ever raised: a visitor's row may have taken a number already."""
+    columns = {c.name: c.quoted for c in staging.table.relation.columns}
+    return "\n".join(
+        f"PERFORM setval({literal(sequence)}, m) FROM (SELECT max({columns[column]}) AS m"
+        f" FROM {staging.table.relation.quoted}) AS x, {sequence} WHERE m >= last_value;"
+        for sequence, column in staging.table.relation.sequences
+        if column in columns
+    )
+
+
+def _forget(limits: Limits) -> str:
+    return (
+        "DELETE FROM control.promotion_undo WHERE promotion_id IN"
+        f" (SELECT id FROM control.promotions ORDER BY id DESC OFFSET {limits.keep});"
+    )
+
+
+def _remember() -> str:
+    return """UPDATE control.promotions SET
+  seconds = seconds || jsonb_build_object('locked', round(extract(epoch FROM clock_timestamp() - _begun), 3)),
+  known = CASE WHEN known = '{}' THEN known ELSE jsonb_set(known, '{destination}', known->'destination'
+    || jsonb_build_object('xmin', pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+                          'xid', pg_current_xact_id()::text::bigint)) END
+WHERE id = _promotion;"""

@@ -1,0 +1,116 @@
+"""Temporary tables of the destination's session: the rows to write and the keys to delete."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.promotion.hashing import Hashing
+from app.promotion.plan import Strategy, TablePlan
+from app.promotion.quoting import text_array
+from app.promotion.relation import Column
+
+
+@dataclass(frozen=True)
+class Staging:
+    """Where one table's changes wait for their transaction.
+
+    Attributes:
+        number: of the table in the plan.
+        table: what is to change.
+        rekeying: columns whose change makes a row be deleted and inserted again: unique ones, so that rows may
+            swap their values, and those that an UPDATE may not set.
+    """
+
+    number: int
+    table: TablePlan
+    rekeying: tuple[Column, ...]
+
+    @property
+    def rows(self) -> str:
+        """The table of rows to write: c0, c1, ... as sent, hash, key, is_new."""
+        return f"pg_temp.promoted_{self.number}"
+
+    @property
+    def gone(self) -> str:
+        """The table of keys to delete."""
+        return f"pg_temp.gone_{self.number}"
+
+    def create(self) -> str:
+        """SQL that makes both, with the keys to delete."""
+        columns = ", ".join(
+            f"c{n} {'text' if column.as_text else column.carrier}"
+            for n, column in enumerate(self.table.relation.columns)
+        )
+        keys = text_array(self.table.difference.deleted)
+        return (
+            f"CREATE TEMP TABLE promoted_{self.number} ({columns}, hash bigint, key text, is_new boolean)"
+            f" ON COMMIT DROP; CREATE TEMP TABLE gone_{self.number} (key text) ON COMMIT DROP;"
+            f" INSERT INTO {self.gone} SELECT unnest({keys});"
+        )
+
+    def query(self, hashing: Hashing) -> str:
+        """SQL that reads the rows to write from the source."""
+        relation = self.table.relation
+        read = f"SELECT {relation.sent('t')}, {hashing.row(relation, 't')}, {relation.key_text('t')}"
+        if self.table.strategy is Strategy.WHOLE:
+            return f"{read}, NULL::boolean FROM {relation.quoted} AS t"
+        parts = [
+            f"{read}, {is_new} FROM {relation.keys(list(keys))} AS k JOIN {relation.quoted} AS t"
+            f" ON {relation.matches('t', 'k')}"
+            for keys, is_new in (
+                (self.table.difference.inserted, "true"),
+                (self.table.difference.updated, "false"),
+            )
+            if keys
+        ]
+        return " UNION ALL ".join(parts)
+
+    @property
+    def sends(self) -> int:
+        """Rows that the query gives."""
+        if self.table.strategy is Strategy.WHOLE:
+            return self.table.difference.rows[0]
+        return self.table.inserted + self.table.updated
+
+    def value(self, column: Column) -> str:
+        """SQL for a staged column with the destination's type."""
+        number = [c.name for c in self.table.relation.columns].index(column.name)
+        return f"s.c{number}::{column.declared}" if column.as_text else f"s.c{number}"
+
+    @property
+    def matches(self) -> str:
+        """SQL: row `t` has the key of the staged row `s`."""
+        relation = self.table.relation
+        return " AND ".join(f"t.{c.quoted} = {self.value(c)}" for c in relation.of(relation.key))
+
+    def analyze(self) -> str:
+        """SQL that lets the planner know how many rows wait and which keys they have."""
+        relation = self.table.relation
+        names = [column.name for column in relation.columns]
+        keys = ", ".join(f"c{names.index(name)}" for name in relation.key)
+        return f"ANALYZE {self.rows} ({keys}); ANALYZE {self.gone};"
+
+
+def stagings(tables: Sequence[TablePlan], destination: Sequence[Sequence[str]]) -> list[Staging]:
+    """A staging for each table that changes.
+
+    Args:
+        tables: of the plan.
+        destination: for each of them the destination's column names.
+    """
+    return [
+        Staging(n, table, _rekeying(table, there))
+        for n, (table, there) in enumerate(zip(tables, destination, strict=True))
+        if table.changes
+    ]
+
+
+def _rekeying(table: TablePlan, there: Sequence[str]) -> tuple[Column, ...]:
+    """None where a foreign key acts on deletes, or the destination has columns that the source lacks."""
+    relation = table.relation
+    if relation.acted_upon or set(there) - {column.name for column in relation.columns}:
+        return ()
+    return tuple(
+        column
+        for column in relation.columns
+        if column.name not in relation.key and (column.name in relation.unique or column.always)
+    )
