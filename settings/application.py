@@ -27,6 +27,7 @@ from settings.database import DatabaseSettings
 from settings.findings import Finding
 from settings.group import SettingsGroup
 from settings.pipeline import PipelineSettings
+from settings.promotion import PromotionSettings
 from settings.reading import Reading
 from settings.web import WebSettings
 
@@ -37,6 +38,7 @@ class Settings(SettingsGroup):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     connections: ConnectionSettings = Field(default_factory=ConnectionSettings)
     pipeline: PipelineSettings = Field(default_factory=PipelineSettings)
+    promotion: PromotionSettings = Field(default_factory=PromotionSettings)
     web: WebSettings = Field(default_factory=WebSettings)
 
     def load(self, reading: Reading, findings: list[Finding]) -> None:

@@ -45,9 +45,9 @@ def stage_and_run(
     source: Cursor | None,
     stagings: Sequence[Staging],
     hashing: Hashing,
+    *,
     script: str,
     run_id: UUID,
-    *,
     moved: Moved,
     phase: Callable[[str], None],
     fill: str = "",
@@ -92,7 +92,7 @@ def stage_and_run(
 def _prepare(cursor: Cursor, stagings: Sequence[Staging], fill: str) -> None:
     creates = " ".join(staging.create() for staging in stagings)
     cursor.execute(
-        f"{PINNED} SET LOCAL application_name = 'dance promotion: stage'; {creates} {fill}"
+        f"{PINNED}; SET LOCAL application_name = 'dance promotion: stage'; {creates} {fill}"
         f" SELECT pg_try_advisory_xact_lock({LOCK})"
     )
     row = cursor.fetchone()
@@ -104,7 +104,9 @@ def _prepare(cursor: Cursor, stagings: Sequence[Staging], fill: str) -> None:
         )
         holder = cursor.fetchone()
         who = "by {} from {} since {} UTC ({})".format(*holder) if holder else "that has just ended"
-        raise AlreadyRunningError(f"Another promotion is running, {who}. Wait until it has ended, then try again.")
+        raise AlreadyRunningError(
+            f"Another promotion is running, {who}. Wait until it has ended, then try again."
+        )
 
 
 def _copy(source: Cursor, cursor: Cursor, staging: Staging, hashing: Hashing, moved: Moved) -> None:

@@ -11,16 +11,27 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a
 from app.promotion.quoting import literal
 from app.promotion.relation import Relation
 
-PINNED: Final = (
-    "SET LOCAL client_encoding = 'UTF8'; SET LOCAL standard_conforming_strings = on;"
-    " SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL intervalstyle = 'postgres';"
-    " SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL xmloption = 'content';"
-    " SET LOCAL jit = off; SET LOCAL row_security = off; SET LOCAL work_mem = '64MB';"
-    " SET LOCAL client_connection_check_interval = '1s'; SET LOCAL idle_in_transaction_session_timeout = 0;"
-    " SET LOCAL statement_timeout = 0;"
+_SESSION: Final = {
+    "client_encoding": "UTF8",
+    "standard_conforming_strings": "on",
+    "timezone": "UTC",
+    "datestyle": "ISO, MDY",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "xmloption": "content",
+    "jit": "off",
+    "row_security": "off",
+    "work_mem": "64MB",
+    "client_connection_check_interval": "1s",
+}
+"""Whatever could make two servers print or hash one value differently; row_security off makes a hidden row an
+error; the last lets a server notice that its client is gone."""
+
+PINNED: Final = "SELECT " + ", ".join(
+    f"set_config('{name}', '{value}', true)" for name, value in _SESSION.items()
 )
-"""Everything that could make two servers print or hash one value differently, and what lets a server
-notice that its client is gone."""
+"""One statement that pins a transaction's settings."""
 
 _COLUMNS: Final = """
 SELECT json_agg(json_build_object(
@@ -155,8 +166,9 @@ def describe(cursor: Cursor, label: str, tables: Sequence[tuple[str, str]], *, l
     """
     names = ", ".join(f"({literal(schema)}, {literal(name)})" for schema, name in tables)
     query = _SIDE.format(probe=_PROBE, relations=_RELATIONS.replace("<names>", names), lock=lock)
-    # One message: under this search_path format_type qualifies every type outside pg_catalog.
-    cursor.execute(f"{PINNED} SET LOCAL search_path = pg_catalog; {query}")
+    # Under this search_path format_type qualifies every type outside pg_catalog.
+    cursor.execute(f"{PINNED}, set_config('search_path', 'pg_catalog', true)")
+    cursor.execute(query)
     row = cursor.fetchone()
     assert row is not None  # noqa: S101 - a SELECT without FROM has one row
     said: dict[str, Any] = row[0] if isinstance(row[0], dict) else json.loads(row[0])

@@ -59,7 +59,8 @@ def _stamps(source: Side, destination: Side, _: Tolerance) -> Iterator[Finding]:
             yield Finding("stamp", f"{side.label} has no stamp. Declare what it is: dance stamp.")
         elif side.stamped_as not in wanted:
             yield Finding(
-                "stamp", f"{side.label} is stamped {side.stamped_as}, not {' or '.join(wanted)}. Check the URLs."
+                "stamp",
+                f"{side.label} is stamped {side.stamped_as}, not {' or '.join(wanted)}. Check the URLs.",
             )
     if source.stamp_id is not None and source.stamp_id == destination.stamp_id:
         yield Finding("stamp", "Both databases carry one stamp: one is a copy of the other. Stamp it anew.")
@@ -111,7 +112,8 @@ def _columns(ours: Relation, theirs: Relation) -> Iterator[Finding]:
             yield Finding("schema", f"{ours.label}.{column.name} is missing in production. Migrate it first.")
         elif (column.declared, column.as_text) != (other.declared, other.as_text):
             yield Finding(
-                "schema", f"{ours.label}.{column.name} is {column.declared} here, {other.declared} in production."
+                "schema",
+                f"{ours.label}.{column.name} is {column.declared} here, {other.declared} in production.",
             )
         elif other.required and not column.required:
             yield Finding("schema", f"{ours.label}.{column.name} may be null here and not in production.")
@@ -132,15 +134,20 @@ def changes(plan: Plan, tolerance: Tolerance) -> Iterator[Finding]:
         before, label = table.difference.rows[1], table.relation.label
         after = table.difference.rows[0]
         if before and not after:
-            yield Finding("emptied", f"{label} would be emptied: the source has no rows, production {before:,}.")
+            yield Finding(
+                "emptied", f"{label} would be emptied: the source has no rows, production {before:,}."
+            )
         elif before >= tolerance.small:
             if before - after > before * tolerance.shrink:
                 yield Finding(
-                    "shrunk", f"{label} would shrink from {before:,} to {after:,} rows, by {1 - after / before:.0%}."
+                    "shrunk",
+                    f"{label} would shrink from {before:,} to {after:,} rows, by {1 - after / before:.0%}.",
                 )
             if table.updated + table.deleted > before * tolerance.change:
                 share = (table.updated + table.deleted) / before
-                yield Finding("changes", f"{label}: {share:.0%} of production's {before:,} rows would change.")
+                yield Finding(
+                    "changes", f"{label}: {share:.0%} of production's {before:,} rows would change."
+                )
 
 
 FATAL: Final = ("same-database",)
@@ -158,6 +165,9 @@ def refuse(findings: Sequence[Finding], overrides: Mapping[str, str]) -> None:
         lines = [f"  {finding.gate}: {finding.message}" for finding in blocking]
         gates = sorted({f.gate for f in blocking} - set(FATAL))
         ways = "".join(f"\n  --override {gate}='why'" for gate in gates)
-        remedy = f"\nIf it is meant, repeat with the reason, which production's ledger will keep:{ways}" if ways else ""
+        remedy = (
+            f"\nIf it is meant, repeat with the reason, which production's ledger will keep:{ways}"
+            if ways
+            else ""
+        )
         raise GuardedError("Refused; nothing was changed:\n" + "\n".join(lines) + remedy)
-

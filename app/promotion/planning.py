@@ -14,7 +14,7 @@ from app.promotion.catalog import Side, describe
 from app.promotion.fingerprint import Compared, differences
 from app.promotion.guard import Tolerance
 from app.promotion.hashing import Hashing
-from app.promotion.plan import Finding, Plan, Sample, TablePlan, same_columns
+from app.promotion.plan import Plan, Sample, TablePlan, same_columns
 from app.promotion.relation import Relation
 from app.promotion.waiting import at_once
 
@@ -107,9 +107,7 @@ def _describe(
     """
     key = secrets.randbits(31)
     request.phase("describe")
-    ours = describe(
-        source, labels[0], request.tables, lock=f"(SELECT pg_advisory_xact_lock({key})) IS NULL"
-    )
+    ours = describe(source, labels[0], request.tables, lock=f"(SELECT pg_advisory_xact_lock({key})) IS NULL")
     theirs = describe(
         destination,
         labels[1],
@@ -197,6 +195,3 @@ def _sample(
     return Sample(
         key, dict(zip(names, before or (), strict=False)), dict(zip(names, after or (), strict=False))
     )
-
-
-__all__ = ["Finding", "Request", "make_plan", "timed"]

@@ -99,14 +99,12 @@ def promote(
             for table in made.tables
         ]
         staged = stagings(made.tables, there)
-        script = message(
-            entry, staged, made.hashing, made.destination, limits, full=request.verify_full
-        )
+        script = message(entry, staged, made.hashing, made.destination, limits, full=request.verify_full)
         with timed(seconds, "apply"):
             writable = open_production()
             try:
                 stage_and_run(
-                    writable, left, staged, made.hashing, script, entry.run_id,
+                    writable, left, staged, made.hashing, script=script, run_id=entry.run_id,
                     moved=request.moved, phase=request.phase,
                 )  # fmt: skip
             finally:

@@ -10,6 +10,9 @@ def identifier(name: str) -> str:
 
 def literal(value: str) -> str:
     """A string constant; sessions run with `standard_conforming_strings` on."""
+    if "\\" in value:  # written as an escape: readers refuse a backslash before a quote
+        value = value.replace("!", "!!").replace("\\", "!005C")
+        return "U&'" + value.replace("'", "''") + "' UESCAPE '!'"
     return "'" + value.replace("'", "''") + "'"
 
 

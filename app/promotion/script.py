@@ -28,13 +28,11 @@ class Limits:
     Attributes:
         lock_timeout: seconds to wait for the lock in one attempt.
         lock_attempts: how often to try; between two, those who wait behind it get through.
-        statement_timeout: seconds for the whole message; 0 for no limit.
         keep: undo images of this many promotions stay.
     """
 
     lock_timeout: float = 5.0
     lock_attempts: int = 3
-    statement_timeout: float = 0.0
     keep: int = 20
 
 
@@ -72,12 +70,15 @@ def message(
         _forget(limits),
         _remember(),
     ]
-    counters = " ".join(f"_d{s.number} bigint; _r{s.number} bigint; _u{s.number} bigint; _i{s.number} bigint;" for s in stagings)
+    counters = " ".join(
+        f"_d{s.number} bigint; _r{s.number} bigint; _u{s.number} bigint; _i{s.number} bigint;"
+        for s in stagings
+    )
     analyze = " ".join(staging.analyze() for staging in stagings)
     block = "\n".join(part for part in body if part)
     return (
         f"{analyze} SET LOCAL lock_timeout = '{limits.lock_timeout}s';"
-        f" SET LOCAL statement_timeout = '{limits.statement_timeout}s'; SET CONSTRAINTS ALL DEFERRED;"
+        " SET CONSTRAINTS ALL DEFERRED;"
         f" DO $promotion$\nDECLARE _promotion bigint; _rows bigint; _newer bigint; _sum bigint; _wrong text;"
         f" _at bigint := 0; _n bigint; _begun timestamptz; {counters}\nBEGIN\n{block}\nEND\n$promotion$; COMMIT"
     )
@@ -180,7 +181,9 @@ def _apply(stagings: Sequence[Staging], hashing: Hashing) -> str:
     parts, numbers = [], [staging.number for staging in stagings]
     for staging in stagings:
         name, (joined, gone) = staging.table.relation.quoted, _gone(staging)
-        parts.append(f"d{staging.number} AS (DELETE FROM {name} AS t USING {joined} WHERE {gone} RETURNING 1)")
+        parts.append(
+            f"d{staging.number} AS (DELETE FROM {name} AS t USING {joined} WHERE {gone} RETURNING 1)"
+        )
         rekeyed = f"({_rekeyed(staging)})" if staging.rekeying else "false"
         parts.append(
             f"r{staging.number} AS (DELETE FROM {name} AS t USING {staging.rows} AS s WHERE {staging.matches}"

@@ -1,0 +1,130 @@
+"""The whole path of a promotion: plan, consent, apply, verify, ledger."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.cli.consent import ConsentMissingError
+from app.promotion.plan import Plan, Strategy, seed_of
+from tests.commands import dance
+from tests.postgres import Trio
+from tests.promoting import scene, seed_events
+
+CHANGES = """
+INSERT INTO venues (key, name) VALUES ('v100', 'The new hall');
+UPDATE events SET venue_key = 'v100' WHERE venue_key = 'v7';
+DELETE FROM venues WHERE key = 'v7';
+UPDATE events SET name = name || ' moved' WHERE key LIKE 'e1%';
+DELETE FROM events WHERE key LIKE 'e2%';
+"""
+
+
+def test_a_first_promotion_fills_empty_tables(any_trio: Trio) -> None:
+    """Production has every row afterwards, and the ledger says how many."""
+    with scene(any_trio) as here:
+        here.working(seed_events(200))
+        outcome = here.assert_promotes()
+        assert [t.strategy for t in outcome.plan.tables] == [Strategy.WHOLE, Strategy.WHOLE]
+        counts = json.loads(here.live("SELECT counts FROM control.promotions")[0])
+        assert counts['"public"."events"'] == {"inserted": 200, "updated": 0, "deleted": 0}
+
+
+def test_only_changed_rows_travel(any_trio: Trio) -> None:
+    """Inserts, updates and deletes arrive; rows that are the same keep their row version."""
+    with scene(any_trio) as here:
+        here.working(seed_events(300))
+        here.promote()
+        untouched = here.live("SELECT key, xmin, ctid FROM events WHERE key = 'e3'")
+        here.working(CHANGES)
+        outcome = here.assert_promotes()
+        assert outcome.changed
+        assert here.live("SELECT key, xmin, ctid FROM events WHERE key = 'e3'") == untouched
+
+
+def test_nothing_changed_means_nothing_written(trio: Trio) -> None:
+    """A second promotion right after the first takes no transaction id and leaves no trace."""
+    with scene(trio) as here:
+        here.working(seed_events(50))
+        here.promote()
+        state = (
+            "SELECT pg_snapshot_xmax(pg_current_snapshot()), (SELECT count(*) FROM control.promotions),"
+            " pg_current_wal_insert_lsn() - '0/0'"
+        )
+        *before, wal = here.live(state)[0].split("|")
+        assert not here.promote().changed
+        *after, wal_after = here.live(state)[0].split("|")
+        assert after == before
+        assert int(wal_after) - int(wal) < 1000, "more than the server's own housekeeping was written"
+
+
+def test_the_same_state_has_the_same_digest(trio: Trio) -> None:
+    """A plan made again with its seed has its digest; after any change it has another."""
+    with scene(trio) as here:
+        here.working(seed_events(50))
+        here.promote()
+        here.working("UPDATE events SET name = 'x' WHERE key = 'e7'")
+        first = here.plan()
+        seed = seed_of(first.digest)
+        digests: list[str] = []
+        here.promote(consent=lambda plan: digests.append(plan.digest), seed=seed)
+        assert digests == [first.digest]
+        here.live("UPDATE events SET name = 'Evening 7' WHERE key = 'e7'")
+        here.working("UPDATE events SET name = 'y' WHERE key = 'e7'")
+        here.promote(consent=lambda plan: digests.append(plan.digest), seed=seed)
+        assert digests[1] != first.digest
+
+
+def test_refused_consent_changes_nothing(trio: Trio) -> None:
+    """Whatever consent raises stops the promotion before production is opened for writing."""
+
+    def refuse(_: Plan) -> None:
+        raise ConsentMissingError
+
+    with scene(trio) as here:
+        here.working(seed_events(20))
+        with pytest.raises(ConsentMissingError):
+            here.promote(consent=refuse)
+        assert here.contents("render_prod") == []
+
+
+def test_the_command_applies_exactly_the_confirmed_plan(trio: Trio, tmp_path: Path) -> None:
+    """--plan shows, --confirm applies, and the same digest is refused once either side has changed."""
+    with scene(trio) as here:
+        here.working(seed_events(20))
+        variables = trio.environ()
+        shown = json.loads(dance("promote", "--plan", "--json", variables=variables, cwd=tmp_path).stdout)
+        here.working("UPDATE events SET name = 'x' WHERE key = 'e1'")
+        stale = dance("promote", "--confirm", shown["digest"], variables=variables, cwd=tmp_path)
+        assert stale.returncode == 77, stale.stderr
+        again = json.loads(dance("promote", "--plan", "--json", variables=variables, cwd=tmp_path).stdout)
+        applied = dance("promote", "--confirm", again["digest"], variables=variables, cwd=tmp_path)
+        assert applied.returncode == 0, applied.stderr
+        assert here.contents("render_prod") == here.contents("local")
+
+
+def test_unattended_consent_pins_the_very_database(trio: Trio, tmp_path: Path) -> None:
+    """PROMOTE_TO has to be the stamp id of this production; anything else is refused with 77."""
+    with scene(trio) as here:
+        here.working(seed_events(20))
+        stamps = [
+            trio.query(name, "SELECT stamp_id FROM control.stamp")[0]
+            for name in ("render_dev", "render_prod")
+        ]
+        refused = dance("promote", variables={**trio.environ(), "PROMOTE_TO": stamps[0]}, cwd=tmp_path)
+        assert refused.returncode == 77
+        assert "PROMOTE_TO" in refused.stderr
+        assert here.contents("render_prod") == []
+        done = dance("promote", variables={**trio.environ(), "PROMOTE_TO": stamps[1]}, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert here.contents("render_prod") == here.contents("local")
+
+
+def test_without_consent_the_plan_is_shown_and_nothing_happens(trio: Trio, tmp_path: Path) -> None:
+    """No terminal, no digest, no PROMOTE_TO: exit 77 with the digest to confirm."""
+    with scene(trio) as here:
+        here.working(seed_events(20))
+        refused = dance("promote", variables=trio.environ(), cwd=tmp_path)
+        assert refused.returncode == 77
+        assert "--confirm" in refused.stderr
+        assert here.contents("render_prod") == []
