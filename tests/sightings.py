@@ -98,4 +98,4 @@ def names(trio: Trio) -> list[str]:
 def state(trio: Trio) -> dict[str, list[str]]:
     """Every row of every table that the pipeline writes, ledgers apart."""
     tables = ("venues", "events", "sightings", "rejects", "provenance", "fetches", "judgements")
-    return {table: trio.query("local", f"SELECT x::text FROM {table} x ORDER BY 1") for table in tables}  # noqa: S608 - names from above
+    return {table: trio.query("local", f"SELECT x::text FROM {table} x ORDER BY 1") for table in tables}
