@@ -82,8 +82,9 @@ class SettingsGroup(BaseSettings):
             ConfigurationError: The configuration cannot be used; it lists every problem.
         """
         settings = cls.__new__(cls)
-        file = None if env_file is None else envfile.read(Path(env_file))
-        findings = settings.examine(_reading(environ, file))
+        findings = settings.examine(
+            _reading(environ, None if env_file is None else envfile.read(Path(env_file))),
+        )
         del environ  # a traceback printed with locals must not show it
         settings._accept(findings)  # noqa: SLF001  (an instance of this class)
         return settings
