@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from fastapi.testclient import TestClient
@@ -54,6 +55,22 @@ def an_event(key: str, day: date | None = None, at: time | None = time(20), **fi
         "dance_styles": ["salsa"],
         "source": "tests",
         **fields,
+    }
+
+
+def a_promotion(*, who: str = "ada", inserted: int = 1, updated: int = 0, deleted: int = 0) -> dict[str, Any]:
+    """A row of control.promotions."""
+    return {
+        "run_id": uuid4(),
+        "who": who,
+        "host": "laptop",
+        "commit": "",
+        "from_environment": "local",
+        "digest": "0123456789abcdef",
+        "seed": 0,
+        "columns": {},
+        "counts": {"events": {"inserted": inserted, "updated": updated, "deleted": deleted}},
+        "seconds": {"plan": 2.0, "apply": 0.5},
     }
 
 

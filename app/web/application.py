@@ -9,7 +9,7 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI, Response
 from fastapi.middleware.cors import CORSMiddleware
 
-from app.web import api, health, problems, visitors
+from app.web import api, health, problems, status, visitors
 from app.web.badge import Badge
 from app.web.databases import Databases
 from app.web.facets import RememberedFacets
@@ -50,6 +50,7 @@ def create_application(settings: Settings) -> FastAPI:
     application.include_router(api.router)
     application.include_router(health.router)
     application.include_router(visitors.router, include_in_schema=False)
+    application.include_router(status.router, include_in_schema=False)
     application.add_api_route("/style.css", style, include_in_schema=False)
     return application
 

@@ -1,15 +1,19 @@
 """What the service reads from and writes reports to."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
-from app.database.engines import open_production_writer, open_reader
+from app.database.engines import open_production_reader, open_production_writer, open_reader
 from app.database.handles import ReadOnlyDatabase, ReadTransaction, WritableDatabase
 from app.database.permits import Active, Production, Purpose, grant
 from app.errors import TemporaryFailure
-from settings import Access, DatabaseSettings, DatabaseTarget, Settings
+from settings import Access, ConfigurationError, DatabaseSettings, DatabaseTarget, Settings
+from settings.connections import ConnectionSettings
+
+LONGEST_STATEMENT: Final = 10.0
+"""Seconds; a visitor does not wait longer, and the pipeline's limit would hold a connection for minutes."""
 
 
 class ReportsClosedError(TemporaryFailure):
@@ -24,31 +28,41 @@ class Databases:
         reader: the active database, read-only.
         reports: production, for visitors' reports and nothing else; None anywhere but in mode 4.
         why_closed: why there is no `reports`, for people.
+        watched: every database whose health the status page shows, by what it is for.
+        connections: how they were opened.
     """
 
     reader: ReadOnlyDatabase[Active]
     reports: WritableDatabase[Production] | None
     why_closed: str
+    watched: Mapping[str, ReadOnlyDatabase | WritableDatabase]
+    connections: ConnectionSettings
 
     @classmethod
     @contextmanager
     def opened(cls, settings: Settings) -> Iterator[Self]:
         """Open what this process may have, and close it at the end of the block. Nothing connects yet."""
         database = settings.database
-        reader = open_reader(database, process="web", connections=settings.connections)
-        why_closed = _why_closed(database)
-        reports = None
-        if not why_closed:
-            permit = grant(Purpose.WEB_SERVICE, DatabaseTarget.RENDER_PROD)
-            reports = open_production_writer(
-                database, permit, process="web reports", connections=settings.connections
-            )
-        try:
-            yield cls(reader, reports, why_closed)
-        finally:
-            reader.dispose()
-            if reports is not None:
-                reports.dispose()
+        longest = min(filter(None, (settings.connections.statement_timeout, LONGEST_STATEMENT)))
+        connections = settings.connections.model_copy(update={"statement_timeout": longest})
+        with ExitStack() as stack:
+            reader = open_reader(database, process="web", connections=connections)
+            stack.callback(reader.dispose)
+            watched: dict[str, ReadOnlyDatabase | WritableDatabase] = {"Events": reader}
+            reports = None
+            why_closed = _why_closed(database)
+            if not why_closed:
+                permit = grant(Purpose.WEB_SERVICE, DatabaseTarget.RENDER_PROD)
+                reports = open_production_writer(
+                    database, permit, process="web reports", connections=connections
+                )
+                stack.callback(reports.dispose)
+                watched["Reports"] = reports
+            if database.target is not DatabaseTarget.RENDER_PROD and _has_production(database):
+                production = open_production_reader(database, process="web", connections=connections)
+                stack.callback(production.dispose)
+                watched["Production"] = production
+            yield cls(reader, reports, why_closed, watched, connections)
 
     @contextmanager
     def read(self, *, snapshot: bool = False) -> Iterator[ReadTransaction]:
@@ -71,15 +85,20 @@ class Databases:
         return self.reports
 
 
+def _has_production(settings: DatabaseSettings) -> bool:
+    try:
+        settings.production_url  # noqa: B018 - asked whether it is configured
+    except ConfigurationError:
+        return False
+    return True
+
+
 def _why_closed(settings: DatabaseSettings) -> str:
+    remedy = " ".join((ReportsClosedError.__doc__ or "").split())
     if settings.target is not DatabaseTarget.RENDER_PROD:
-        return f"This service reads {settings.environment_name}; {_mend()}"
+        return f"This service reads {settings.environment_name}. {remedy}"
     if settings.access is not Access.READ_WRITE:
         guessed = "" if settings.target_is_explicit else " and nobody named its database"
         where = "" if settings.on_render else " and does not run on Render"
-        return f"This service only reads production{guessed}{where}. {_mend()}"
+        return f"This service only reads production{guessed}{where}. {remedy}"
     return ""
-
-
-def _mend() -> str:
-    return " ".join((ReportsClosedError.__doc__ or "").split())

@@ -1,34 +1,39 @@
-"""Whether the service lives, and whether it can answer."""
+"""Whether the process lives, and whether it can answer visitors."""
 
+from http import HTTPStatus
 from typing import Final
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request
-from sqlalchemy import literal, select
+from fastapi import APIRouter, Request, Response
 
+from app.database.health import Condition, live, ready
 from app.web.service import Service
 
 _LIMITER: Final = CapacityLimiter(2)
-"""Readiness must not queue behind the visitors of a service that is too busy to be ready."""
+"""Readiness does not queue behind the visitors of a service that is too busy for them."""
+_ANSWERS_VISITORS: Final = (Condition.UP, Condition.LAGGING)
 
 router = APIRouter()
 
 
 @router.get("/livez")
-async def live() -> dict[str, str]:
+async def live_(response: Response) -> dict[str, object]:
     """The process answers: all that a restart could mend. No database is asked."""
-    return {"status": "alive"}
+    response.headers["Cache-Control"] = "no-store"
+    return {"status": "alive", "uptime_seconds": round(live().uptime_seconds)}
 
 
-@router.get("/readyz")
-async def ready(request: Request) -> dict[str, str]:
-    """The active database answers; else 503, and the proxy waits instead of restarting anything."""
+@router.get("/readyz", responses={503: {"description": "Visitors get no events just now"}})
+async def ready_(request: Request, response: Response) -> dict[str, object]:
+    """The active database answers visitors' questions; a lost replica or closed reports do not count."""
     service: Service = request.app.state.service
-    await run_sync(_ask, service, limiter=_LIMITER)
-    return {"status": "ready"}
+    health = await run_sync(_ask, service, limiter=_LIMITER)
+    if health not in _ANSWERS_VISITORS:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    response.headers["Cache-Control"] = "no-store"
+    return {"status": health.value}
 
 
-def _ask(service: Service) -> None:
-    with service.databases.read() as transaction:
-        transaction.select(select(literal(1))).scalar_one()
+def _ask(service: Service) -> Condition:
+    return ready(service.databases.reader, connections=service.databases.connections).condition
