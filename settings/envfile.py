@@ -13,7 +13,7 @@ SECRET_FILE: Final = Path("/etc/secrets/.env")  # where Render puts a secret fil
 ROOT_MARKS: Final = (".git", "pyproject.toml")
 _LINE: Final = re.compile(
     r"""[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_]\w*)[ \t]*=[ \t]*
-    (?:'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|(?P<bare>[^\r\n'"][^\r\n]*?)??)
+    (?:'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|(?P<bare>(?:(?<==)\#|[^\r\n'"\# \t])[^\r\n]*?)??)
     (?:[ \t]+\#[^\r\n]*)?[ \t]*\r?(?:\n|\Z)""",
     re.ASCII | re.VERBOSE | re.DOTALL,
 )

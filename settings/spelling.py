@@ -42,12 +42,13 @@ def _reworded(name: str, known: Collection[str]) -> str | None:
     words = Counter(name.split("_"))
     if words.total() < SHARED_WORDS:
         return None
-    for other in sorted(known):
+    candidates: list[tuple[int, str]] = []
+    for other in known:
         theirs = Counter(other.split("_"))
         odd = (words - theirs).total() + (theirs - words).total()
         if odd <= 1 and (words & theirs).total() >= SHARED_WORDS:
-            return other
-    return None
+            candidates.append((odd, other))
+    return min(candidates)[1] if candidates else None
 
 
 def _distance_at_most_2(one: str, other: str) -> int | None:

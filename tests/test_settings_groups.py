@@ -1,0 +1,152 @@
+"""A group of settings: a class with fields is all it takes."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated
+
+import pytest
+from pydantic import Field, SecretStr
+
+from settings import ConfigurationError, Rule, Settings
+from settings.group import SecretUrl, SettingsGroup
+from settings.marks import DatabaseUrls, FromPlatform
+from settings.spelling import meant
+
+LOCAL = "postgresql://user:password@localhost:5432/local"
+
+
+class Colour(StrEnum):
+    """A choice."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+@pytest.fixture(scope="module")
+def example() -> Iterator[type[SettingsGroup]]:
+    """A group with a field of each kind."""
+
+    class ExampleSettings(SettingsGroup):
+        """An example."""
+
+        size: int = Field(default=5, ge=1, alias="EXAMPLE_SIZE", description="How many.")
+        colour: Colour = Field(default=Colour.RED, alias="EXAMPLE_COLOUR", description="Which.")
+        words: tuple[str, ...] = Field(default=(), alias="EXAMPLE_WORDS", description="Words.")
+        token: SecretStr | None = Field(
+            default=None, min_length=4, alias="EXAMPLE_TOKEN", description="Secret."
+        )
+        region: Annotated[str, FromPlatform()] = Field(
+            default="", alias="EXAMPLE_REGION", description="Where."
+        )
+        replica: Annotated[SecretUrl | None, DatabaseUrls()] = Field(
+            default=None, alias="EXAMPLE_REPLICA_URL"
+        )
+        others: Annotated[tuple[SecretUrl, ...], DatabaseUrls(many=True)] = Field(
+            default=(),
+            alias="EXAMPLE_OTHER_URLS",
+        )
+
+    yield ExampleSettings
+    for name in [name for name in SettingsGroup.known if name.startswith("EXAMPLE_")]:
+        del SettingsGroup.known[name]
+
+
+def test_values_have_their_types(example: type[SettingsGroup]) -> None:
+    """Numbers, choices, lists, secrets and URLs, each from its text."""
+    values = example.from_environ(
+        {
+            "EXAMPLE_SIZE": "7",
+            "EXAMPLE_COLOUR": "blue",
+            "EXAMPLE_WORDS": "one, two three,,",
+            "EXAMPLE_TOKEN": "${x}token",
+            "EXAMPLE_REPLICA_URL": "postgres://user:password@db.example.org/name",
+            "EXAMPLE_OTHER_URLS": "postgres://one,two/a, postgresql://three/b\npostgresql://four/c",
+        },
+    ).model_dump()
+    assert (values["size"], values["colour"], values["words"]) == (7, Colour.BLUE, ("one", "two", "three"))
+    assert values["token"].get_secret_value() == "${x}token"
+    urls = [values["replica"], *values["others"]]
+    assert [url.get_secret_value() for url in urls] == [
+        "postgresql+psycopg2://user:password@db.example.org/name?sslmode=require",
+        "postgresql+psycopg2:///a?host=one,two&port=5432,5432&sslmode=require",
+        "postgresql+psycopg2://three/b?sslmode=require",
+        "postgresql+psycopg2://four/c?sslmode=require",
+    ]
+
+
+def test_blank_means_the_default(example: type[SettingsGroup]) -> None:
+    """For every kind of field (DR005)."""
+    environ = dict.fromkeys((slot.variable for slot in example.slots), " ")
+    assert example.from_environ(environ).model_dump() == example.from_environ({}).model_dump()
+
+
+def test_the_names_of_fields_are_not_variables(example: type[SettingsGroup]) -> None:
+    """Only the exact alias counts: `SIZE`, `size` and `example_size` are somebody else's."""
+    environ = {"size": "9", "SIZE": "9", "example_size": "9"}
+    assert example.from_environ(environ).model_dump()["size"] == 5
+
+
+def test_wrong_values_are_findings(example: type[SettingsGroup]) -> None:
+    """Each with its variable, and without the value."""
+    with pytest.raises(ConfigurationError) as caught:
+        example.from_environ(
+            {
+                "EXAMPLE_SIZE": "0",
+                "EXAMPLE_COLOUR": "green",
+                "EXAMPLE_TOKEN": "abc",
+                "EXAMPLE_REPLICA_URL": "mysql://host/name",
+                "EXAMPLE_OTHER_URLS": "postgresql://host/name postgresql://host",
+            },
+        )
+    assert {(finding.variable, finding.rule) for finding in caught.value.findings} == {
+        ("EXAMPLE_SIZE", Rule.VALUE),
+        ("EXAMPLE_COLOUR", Rule.VALUE),
+        ("EXAMPLE_TOKEN", Rule.VALUE),
+        ("EXAMPLE_REPLICA_URL", Rule.URL_SCHEME),
+        ("EXAMPLE_OTHER_URLS", Rule.URL_DATABASE),
+    }
+    assert "green" not in str(caught.value)
+
+
+def test_all_groups_are_in_one_error() -> None:
+    """A bad number of one group and a bad target of another are told together."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_environ(
+            {"DATABASE_TARGET": "staging", "PORT": "many", "DATABASE_CONNECTION_STRING": LOCAL}
+        )
+    assert {finding.variable for finding in caught.value.findings} == {"DATABASE_TARGET", "PORT"}
+
+
+def test_a_group_s_variables_are_known_to_the_search_for_near_misses(example: type[SettingsGroup]) -> None:
+    """Without a line beyond the field."""
+    assert meant("EXAMPLE_COLOR", frozenset(example.known)) == "EXAMPLE_COLOUR"
+
+
+def test_a_changed_copy_is_checked(example: type[SettingsGroup]) -> None:
+    """By field or variable; None unsets; nothing invalid comes of it, and nothing that is no setting."""
+    first = example.from_environ(
+        {"EXAMPLE_SIZE": "7", "EXAMPLE_WORDS": "a,b", "EXAMPLE_REPLICA_URL": "postgresql://h/n"}
+    )
+    second = first.model_copy(update={"size": 8, "EXAMPLE_COLOUR": Colour.BLUE})
+    assert (second.model_dump()["size"], second.model_dump()["words"]) == (8, ("a", "b"))
+    assert first.model_dump()["size"] == 7
+    assert second.model_copy(update={"size": None}).model_dump()["size"] == 5
+    with pytest.raises(ConfigurationError, match="EXAMPLE_SIZE"):
+        first.model_copy(update={"size": 0})
+    with pytest.raises(TypeError, match="no setting sise"):
+        first.model_copy(update={"sise": 1})
+    assert first.model_copy() == first
+    assert first.model_copy(deep=True) == first
+
+
+def test_only_the_platform_sets_the_platform_s_variables(
+    example: type[SettingsGroup], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """In the real environment they count, in a file they are warned about."""
+    path = tmp_path_factory.mktemp("platform") / ".env"
+    path.write_text("EXAMPLE_REGION=there\n")
+    path.chmod(0o600)
+    in_file = example.from_environ({}, path)
+    assert in_file.model_dump()["region"] == ""
+    assert [warning.rule for warning in in_file.warnings] == [Rule.PLATFORM_IN_FILE]
+    assert example.from_environ({"EXAMPLE_REGION": "here"}).model_dump()["region"] == "here"
