@@ -93,7 +93,7 @@ class ConnectionSettings(SettingsGroup):
         ge=2,
         le=60,
         alias="DATABASE_CONNECT_TIMEOUT",
-        description="Seconds for connecting to one host, and for the ping of a pooled connection.",
+        description="Seconds to connect to one host, and for the server's answer to what is always quick.",
     )
     network_timeout: int = Field(
         default=10,
@@ -106,7 +106,7 @@ class ConnectionSettings(SettingsGroup):
         default=300,
         ge=0,
         alias="DATABASE_STATEMENT_TIMEOUT",
-        description="Seconds for one statement; 0 for no limit. The client gives up 5 seconds later.",
+        description="Seconds for one statement; 0: no limit. DATABASE_CONNECT_TIMEOUT later the client gives up.",
     )
     lock_timeout: float = Field(
         default=10,

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from app.database.embedded import Major
+from tests.cluster import prepared
 from tests.postgres import Servers, Trio
 
 
@@ -37,6 +38,13 @@ def any_trio(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Trio]
     version: Major = request.param
     with servers.trio(version) as databases:
         yield databases
+
+
+@pytest.fixture(scope="session")
+def template() -> Iterator[Path]:
+    """A database at rest to copy clusters of primary and standbys from (tests/cluster.py)."""
+    with prepared() as directory:
+        yield directory
 
 
 @pytest.fixture

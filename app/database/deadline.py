@@ -12,10 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, Any, Final, cast
+from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 import psycopg2
 from psycopg2 import extensions
+
+if TYPE_CHECKING:
+    from app.database.handles import ReadTransaction
 
 _NEVER: Final = float("inf")
 
@@ -92,8 +95,8 @@ class DeadlineConnection(extensions.connection):
     """A connection whose every round trip ends within a deadline.
 
     Attributes:
-        deadline: seconds for one statement or one COMMIT, None for no limit. It belongs above the
-            server's `statement_timeout`, which is the kinder of the two: it keeps the connection.
+        deadline: seconds for one statement or one COMMIT, None for no limit. It is `patience` above
+            the server's `statement_timeout`, which is the kinder of the two: it keeps the connection.
         patience: seconds for what is always quick: a ping, a ROLLBACK.
         limits: a statement that sets the timeouts for one transaction, where a pooler dropped them.
     """
@@ -136,6 +139,20 @@ class DeadlineConnection(extensions.connection):
         """Roll back."""
         with self.within(self.patience):
             super().rollback()
+
+
+def allow(transaction: "ReadTransaction", seconds: float | None) -> None:
+    """Let the statements of one transaction take longer than the settings say, or less.
+
+    Args:
+        transaction: to whose end it holds, on the server and in the client.
+        seconds: for one statement, None for no limit.
+    """
+    with transaction.cursor() as cursor:
+        cursor.execute(f"SET LOCAL statement_timeout = {round((seconds or 0) * 1000)}")
+        session = cursor.connection
+    if isinstance(session, DeadlineConnection):
+        session.deadline = None if seconds is None else seconds + session.patience
 
 
 class DeadlineCursor(extensions.cursor):

@@ -15,7 +15,7 @@ import stat
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
@@ -120,15 +120,46 @@ class EmbeddedServer:
 
     def kill(self) -> None:
         """SIGKILL the postmaster and every backend, as a machine that fails would."""
-        pid = self.pid
-        if pid is None:
-            return
-        postmaster = psutil.Process(pid)
-        family = [postmaster, *postmaster.children(recursive=True)]
+        family = self._family()
         for process in family:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)
         psutil.wait_procs(family, timeout=_DEADLINE)
+
+    def freeze(self) -> None:
+        """SIGSTOP the postmaster and every backend: the kernel still acknowledges, nobody answers."""
+        for process in self._family():
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+
+    def thaw(self) -> None:
+        """Undo `freeze`."""
+        for process in self._family():
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
+    def standby(self, directory: Path, name: str = "standby") -> "EmbeddedServer":
+        """A streaming replica of this running server, started and answering.
+
+        Args:
+            directory: of the replica.
+            name: what `synchronous_standby_names` of this server may call it.
+        """
+        replica = replace(self, directory=directory, preferred_port=None)
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "password").touch(mode=0o600)
+        (directory / "password").write_text(self.password, encoding="ascii")
+        _let_server_user_in(directory, self.version)
+        replica.run(
+            "pg_basebackup", "-D", str(replica.data), "-R", "-X", "stream", "-c", "fast", "--no-sync",
+            "-d", f"host=127.0.0.1 port={self.port} user={SUPERUSER} application_name={name}",
+        )  # fmt: skip
+        replica.start()
+        return replica
+
+    def promote(self) -> None:
+        """End recovery: this standby becomes a primary on a timeline of its own."""
+        self.run("pg_ctl", "-D", str(self.data), "-w", "promote")
 
     def remove(self) -> None:
         """Stop the server and delete its directory."""
@@ -191,6 +222,13 @@ class EmbeddedServer:
             log = self.log.read_text(encoding="utf-8", errors="replace")[-2000:] if self.log.exists() else ""
             raise EmbeddedServerError(f"{command} failed: {said.strip()}\n{log}See {self.log}.")
         return str(said)
+
+    def _family(self) -> list[psutil.Process]:
+        pid = self.pid
+        if pid is None:
+            return []
+        postmaster = psutil.Process(pid)
+        return [postmaster, *postmaster.children(recursive=True)]
 
     def _pid_file(self) -> list[str]:
         try:

@@ -26,8 +26,6 @@ Transaction = TypeVar("Transaction")
 Result = TypeVar("Result")
 Host = tuple[str, str]
 
-MARGIN: Final = 5.0
-"""Seconds that the client waits beyond `statement_timeout`, so that the server's own word comes first."""
 _SURVEY_EVERY: Final = 10.0
 """Seconds for which the other hosts' timelines count as known."""
 _SURVEY_TIMEOUT: Final = 2
@@ -91,7 +89,7 @@ def repeat(
     Args:
         begin: opens the transaction, for instance `database.write`.
         unit: the work.
-        connections: for how long to try; the pauses grow from 50 ms to 1 s, with jitter.
+        connections: for how long to try; the pauses grow from 50 ms to half a second, with jitter.
 
     Raises:
         TemporaryFailure: the last one, when time was up.
@@ -101,7 +99,7 @@ def repeat(
         attempts=None,
         timeout=connections.retry_for,
         wait_initial=0.05,
-        wait_max=1.0,
+        wait_max=0.5,
         wait_jitter=0.2,
     )
     for attempt in attempts:
@@ -156,7 +154,7 @@ class _Nodes:
                 raise InvalidatePoolError("it is no longer the primary")
         record.info["proved"] = True  # cleared with each new connection, which `connect` has proved
         timeout = self._connections.statement_timeout
-        session.deadline = timeout + MARGIN if timeout else None
+        session.deadline = timeout + session.patience if timeout else None
 
     def _open(self, dialect: Any, arguments: Any, parameters: dict[str, Any]) -> DeadlineConnection:
         session: DeadlineConnection

@@ -1,0 +1,190 @@
+"""A primary with streaming standbys, and a wire between that can be cut: for what only failures show."""
+
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Final
+
+from app.database.embedded import EmbeddedServer
+from app.database.engines import open_reader, open_writer
+from app.database.handles import ReadOnlyDatabase, WritableDatabase
+from app.database.permits import Purpose, grant
+from app.database.schema import migrate
+from app.database.stamp import put_stamp
+from settings import DatabaseSettings, DatabaseTarget
+from settings.connections import ConnectionSettings
+
+_OPTIONS: Final = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB", "autovacuum": "off"}
+_NAME: Final = "events"
+QUICK: Final = {
+    "DATABASE_CONNECT_TIMEOUT": "2",
+    "DATABASE_STATEMENT_TIMEOUT": "2",
+    "DATABASE_POOL_SIZE": "8",
+    "DATABASE_POOL_TIMEOUT": "2",
+    "DATABASE_RETRY_FOR": "60",
+}
+"""Connection settings for people in a hurry; a statement's deadline in the client is 4 seconds."""
+
+
+def quick(**variables: str) -> ConnectionSettings:
+    """QUICK, with other values for some variables."""
+    return ConnectionSettings.from_environ(QUICK | variables)
+
+
+@dataclass
+class Cluster:
+    """One database on a primary and its standbys; the ports stay the same across restarts."""
+
+    directory: Path
+    primary: EmbeddedServer
+    port: int
+    standbys: list[EmbeddedServer] = field(default_factory=list)
+
+    def add_standby(self, *, synchronous: bool = False) -> EmbeddedServer:
+        """Start one more standby; synchronous: COMMIT waits for it from now on."""
+        name = f"standby{len(self.standbys) + 1}"
+        standby = self.primary.standby(self.directory / name, name)
+        standby = replace(standby, preferred_port=standby.port)
+        self.standbys.append(standby)
+        if synchronous:
+            self.primary.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
+            self.primary.sql("SELECT pg_reload_conf()")
+        return standby
+
+    def settings(self, *ports: int) -> DatabaseSettings:
+        """Settings whose local database is on these ports, in this order; default: the primary's."""
+        places = ",".join(f"127.0.0.1:{port}" for port in ports or (self.port,))
+        url = f"postgresql://postgres:{self.primary.password}@{places}/{_NAME}"
+        return DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": url})
+
+    def writer(self, *ports: int, **variables: str) -> WritableDatabase:
+        """The database on these ports, to be written, with quick timeouts."""
+        return open_writer(self.settings(*ports), process="tests", connections=quick(**variables))
+
+    def reader(self, *ports: int, **variables: str) -> ReadOnlyDatabase:
+        """The same to be read."""
+        return open_reader(self.settings(*ports), process="tests", connections=quick(**variables))
+
+    def sql(self, script: str, server: EmbeddedServer | None = None) -> str:
+        """Run a script as the superuser, on the primary or on another server."""
+        return (server or self.primary).sql(script, database=_NAME).strip()
+
+    def remove(self) -> None:
+        """Kill everything; nothing of it is needed any more."""
+        with ThreadPoolExecutor() as together:
+            list(together.map(EmbeddedServer.kill, (self.primary, *self.standbys)))
+
+
+@contextmanager
+def prepared() -> Iterator[Path]:
+    """A directory to copy clusters from: a migrated, stamped database at rest."""
+    # Not pytest's own directory: every other pytest that starts closes that to the server's user.
+    with TemporaryDirectory(prefix="dance-cluster-", ignore_cleanup_errors=True) as directory:
+        yield _prepare(Path(directory))
+
+
+def _prepare(directory: Path) -> Path:
+    server = EmbeddedServer(directory=directory / "template", options=_OPTIONS)
+    server.start()
+    server.sql(f"CREATE DATABASE {_NAME}")
+    settings = DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": server.url(_NAME)})
+    for purpose in (Purpose.MIGRATION, Purpose.STAMPING):
+        database = open_writer(settings, process="tests", permit=grant(purpose, DatabaseTarget.LOCAL))
+        if purpose is Purpose.MIGRATION:
+            migrate(database)
+        else:
+            with database.write() as transaction:
+                put_stamp(transaction, who="tests")
+        database.dispose()
+    server.sql("CREATE TABLE written (id uuid PRIMARY KEY, by_whom int NOT NULL)", database=_NAME)
+    server.stop()
+    return server.directory
+
+
+@contextmanager
+def cluster(template: Path, **options: str) -> Iterator[Cluster]:
+    """A fresh primary with that database, gone afterwards."""
+    directory = Path(mkdtemp(dir=template.parent))
+    directory.chmod(0o711)
+    subprocess.run(["/bin/cp", "-a", str(template), str(directory / "primary")], check=True)
+    server = EmbeddedServer(directory=directory / "primary", options=_OPTIONS | options)
+    server.start()
+    made = Cluster(directory, replace(server, preferred_port=server.port), server.port)
+    try:
+        yield made
+    finally:
+        made.remove()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class Wire:
+    """A loopback TCP forwarder that can fall silent, cut its connections, or lead elsewhere."""
+
+    def __init__(self, port: int) -> None:
+        """Forward to a port of 127.0.0.1."""
+        self.target = port
+        self._flowing = threading.Event()
+        self._flowing.set()
+        self._sockets: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port: int = self._listener.getsockname()[1]
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
+
+    def fall_silent(self) -> None:
+        """Swallow every byte from now on, both ways; the kernel still acknowledges."""
+        self._flowing.clear()
+
+    def flow(self) -> None:
+        """Let the bytes through again."""
+        self._flowing.set()
+
+    def cut(self) -> None:
+        """Reset every connection, as a firewall does that has forgotten them."""
+        while self._sockets:
+            end = self._sockets.pop()
+            with suppress(OSError):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                end.shutdown(socket.SHUT_RDWR)  # wakes its pump, which the reset alone would not
+            end.close()
+
+    def close(self) -> None:
+        """Stop forwarding."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
+        self._listener.close()
+        self.flow()
+        self.cut()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self._sockets.append(client)
+            try:
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                client.close()
+                continue
+            self._sockets.append(server)
+            for source, sink in ((client, server), (server, client)):
+                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                self._flowing.wait()
+                sink.sendall(data)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

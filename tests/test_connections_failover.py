@@ -1,0 +1,309 @@
+"""Failover: what callers see, and what is kept, while servers die, freeze and come back."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psutil
+import pytest
+from sqlalchemy import column, func, select, table, text
+
+from app.database.failover import repeat
+from app.database.failures import DatabaseUnreachableError, NoPrimaryError
+from app.database.handles import ReadOnlyDatabase, ReadTransaction, WritableDatabase, WriteTransaction
+from app.errors import TemporaryFailure
+from tests.cluster import Cluster, Wire, cluster, quick
+
+HANG = 30.0
+"""Seconds that no caller may hang here; the deadlines in force add up to about 8."""
+
+_PUT = text("INSERT INTO written VALUES (:id, :by) ON CONFLICT DO NOTHING")
+_COUNT = select(func.count()).select_from(table("written", column("id")))
+
+
+@pytest.fixture
+def pair(template: Path) -> Iterator[Cluster]:
+    """A primary and an asynchronous standby."""
+    with cluster(template) as made:
+        made.add_standby()
+        yield made
+
+
+@pytest.fixture
+def synchronous_pair(template: Path) -> Iterator[Cluster]:
+    """A primary and a standby that every COMMIT waits for."""
+    with cluster(template) as made:
+        made.add_standby(synchronous=True)
+        yield made
+
+
+def put(identity: UUID, by: int = 0) -> Callable[[WriteTransaction], None]:
+    """An idempotent unit of work."""
+
+    def unit(transaction: WriteTransaction) -> None:
+        transaction.execute(_PUT, {"id": identity, "by": by})
+
+    return unit
+
+
+def count(transaction: ReadTransaction) -> int:
+    """How many were written."""
+    return int(transaction.select(_COUNT).scalar_one())
+
+
+def took(action: Callable[[], object], expected: type[BaseException]) -> float:
+    """Seconds until an action raised what it should."""
+    began = time.monotonic()
+    with pytest.raises(expected):
+        action()
+    return time.monotonic() - began
+
+
+def wait_for_replay(made: Cluster) -> None:
+    """Wait until every standby has replayed what the primary has written."""
+    target = made.sql("SELECT pg_current_wal_insert_lsn()")
+    for standby in made.standbys:
+        end = time.monotonic() + 60
+        while made.sql(f"SELECT pg_last_wal_replay_lsn() >= '{target}'", standby) != "t":
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+class Crowd:
+    """Threads that write and read through retries, and remember what was acknowledged."""
+
+    def __init__(self, writer: WritableDatabase, reader: ReadOnlyDatabase, *, each: int) -> None:
+        self.acknowledged: list[UUID] = []
+        self.reads = 0
+        self.errors: list[BaseException] = []
+        self._stop = threading.Event()
+        self._writer = writer
+        self._reader = reader
+        self._threads = [
+            threading.Thread(target=self._work, args=(work, number))
+            for number in range(each)
+            for work in (self._write, self._read)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def until(self, reached: Callable[[], bool]) -> None:
+        """Wait for progress, at most a minute."""
+        end = time.monotonic() + 60
+        while not reached() and not self.errors:
+            assert time.monotonic() < end, "no progress for a minute"
+            time.sleep(0.01)
+
+    def finish(self) -> None:
+        """Stop and wait for all."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(90)
+        assert not any(thread.is_alive() for thread in self._threads)
+
+    def _work(self, work: Callable[[int], None], number: int) -> None:
+        try:
+            while not self._stop.is_set():
+                work(number)
+        except BaseException as error:  # noqa: BLE001 - the test shows it
+            self.errors.append(error)
+
+    def _write(self, number: int) -> None:
+        identity = uuid4()
+        repeat(self._writer.write, put(identity, number), quick())
+        self.acknowledged.append(identity)
+
+    def _read(self, _number: int) -> None:
+        repeat(self._reader.read, count, quick())
+        self.reads += 1
+
+
+def test_a_killed_primary_costs_callers_time_and_nothing_else(synchronous_pair: Cluster) -> None:
+    """SIGKILL and promotion under load: no error is seen, every acknowledged write is there."""
+    made = synchronous_pair
+    standby = made.standbys[0]
+    writer = made.writer(made.port, standby.port)
+    reader = made.reader(made.port, standby.port)
+    crowd = Crowd(writer, reader, each=8)
+    try:
+        crowd.until(lambda: len(crowd.acknowledged) >= 100)
+        made.primary.kill()
+        before = len(crowd.acknowledged)
+        reads = crowd.reads
+        crowd.until(lambda: crowd.reads > reads + 20)  # nobody can write now, everybody can read
+        standby.promote()
+        crowd.until(lambda: len(crowd.acknowledged) >= before + 100)
+    finally:
+        crowd.finish()
+        writer.dispose()
+        reader.dispose()
+    assert crowd.errors == []
+    there = set(made.sql("SELECT id FROM written", standby).split())
+    assert {str(identity) for identity in crowd.acknowledged} <= there
+
+
+def test_an_asynchronous_standby_may_lose_what_was_acknowledged(pair: Cluster) -> None:
+    """Stated and shown: without a synchronous standby, a write that it never received is gone."""
+    standby = pair.standbys[0]
+    writer = pair.writer(pair.port, standby.port)
+    received, lost = uuid4(), uuid4()
+    repeat(writer.write, put(received), quick())
+    wait_for_replay(pair)
+    (sender,) = (
+        process
+        for process in psutil.Process(pair.primary.pid).children()
+        if "walsender" in " ".join(process.cmdline())
+    )
+    sender.suspend()
+    repeat(writer.write, put(lost), quick())
+    pair.primary.kill()
+    standby.promote()
+    there = repeat(writer.read, count, quick())
+    writer.dispose()
+    assert there == 1
+
+
+def test_a_frozen_primary_keeps_nobody_waiting(pair: Cluster) -> None:
+    """SIGSTOP: a pooled connection, a statement under way and a new connection all end in bounded time."""
+    standby = pair.standbys[0]
+    writer = pair.writer(pair.port, standby.port)
+    reader = pair.reader(pair.port, standby.port)
+    fresh = pair.writer(pair.port)
+    repeat(writer.write, put(uuid4()), quick())
+    repeat(reader.read, count, quick())
+    wait_for_replay(pair)
+    frozen = threading.Timer(0.5, pair.primary.freeze)
+
+    def sleep() -> None:
+        with writer.write() as transaction:
+            frozen.start()
+            transaction.execute(text("SELECT pg_sleep(1.5)"))
+
+    assert took(sleep, DatabaseUnreachableError) < HANG
+    frozen.join()
+    assert took(lambda: writer.write().__enter__(), NoPrimaryError) < HANG
+    assert took(lambda: fresh.write().__enter__(), DatabaseUnreachableError) < HANG
+    assert repeat(reader.read, count, quick()) == 1  # the standby answers
+    pair.primary.thaw()
+    repeat(writer.write, put(uuid4()), quick())
+    for database in (writer, reader, fresh):
+        database.dispose()
+
+
+@pytest.fixture
+def wired(template: Path) -> Iterator[tuple[Cluster, Wire]]:
+    """A primary behind a wire that can fall silent."""
+    with cluster(template) as made:
+        wire = Wire(made.port)
+        yield made, wire
+        wire.close()
+
+
+def test_a_silent_network_keeps_nobody_waiting(wired: tuple[Cluster, Wire]) -> None:
+    """Bytes that vanish: ping, statement and COPY end in bounded time, and all is well afterwards."""
+    made, wire = wired
+    writer = made.writer(wire.port)
+    repeat(writer.write, put(uuid4()), quick())
+    silence = threading.Timer(0.3, wire.fall_silent)
+
+    def copy() -> None:
+        with (
+            writer.read() as transaction,
+            transaction.cursor() as cursor,
+            Path("/dev/null").open("wb") as sink,
+        ):
+            silence.start()
+            cursor.copy_expert(
+                "COPY (SELECT repeat('x', 1000) FROM generate_series(1, 3000000)) TO STDOUT", sink
+            )
+
+    assert took(copy, TemporaryFailure) < HANG
+    assert took(lambda: writer.write().__enter__(), DatabaseUnreachableError) < HANG
+    wire.flow()
+    wire.cut()
+    repeat(writer.write, put(uuid4()), quick())
+    assert made.sql("SELECT count(*) FROM written") == "2"
+    writer.dispose()
+
+
+def test_a_forgotten_connection_is_replaced_unseen(wired: tuple[Cluster, Wire]) -> None:
+    """A pooled connection that the network has cut is replaced before its caller could notice."""
+    made, wire = wired
+    writer = made.writer(wire.port)
+    for _ in range(3):
+        with writer.write() as transaction:
+            put(uuid4())(transaction)
+        wire.cut()
+    with writer.read() as transaction:
+        assert count(transaction) == 3
+    writer.dispose()
+
+
+@pytest.mark.parametrize("ping", ["true", "false"])
+def test_a_demoted_primary_leaves_the_pool(pair: Cluster, ping: str) -> None:
+    """A pooled connection to a node that takes no more writes costs at most one retry, ping or no ping."""
+    standby = pair.standbys[0]
+    wire = Wire(pair.port)
+    writer = pair.writer(wire.port, DATABASE_POOL_PING=ping)
+    repeat(writer.write, put(uuid4()), quick())
+    wait_for_replay(pair)
+    standby.promote()
+    pair.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+    pair.sql("SELECT pg_reload_conf()")
+    wire.target = standby.port
+    attempts = []
+
+    def unit(transaction: WriteTransaction) -> None:
+        attempts.append(transaction)
+        put(uuid4())(transaction)
+
+    repeat(writer.write, unit, quick())
+    writer.dispose()
+    wire.close()
+    assert len(attempts) <= 2
+    assert pair.sql("SELECT count(*) FROM written", standby) == "2"
+
+
+@pytest.mark.parametrize("remembers", [True, False], ids=["same process", "fresh process"])
+def test_a_revived_primary_is_never_written(pair: Cluster, remembers: bool) -> None:  # noqa: FBT001 - pytest's
+    """Back from the dead, writable and listed first: its timeline gives it away, and it is passed over."""
+    standby = pair.standbys[0]
+    writer = pair.writer(pair.port, standby.port)
+    repeat(writer.write, put(uuid4()), quick())
+    wait_for_replay(pair)
+    pair.primary.kill()
+    standby.promote()
+    if remembers:
+        repeat(writer.write, put(uuid4()), quick())
+    else:
+        writer.dispose()
+        writer = pair.writer(pair.port, standby.port)
+    pair.primary.start()
+    standby.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dance%'")
+    repeat(writer.write, put(uuid4()), quick())
+    writer.dispose()
+    assert pair.sql("SELECT count(*) FROM written") == "1"
+    assert pair.sql("SELECT count(*) FROM written", standby) == ("3" if remembers else "2")
+
+
+def test_without_a_primary_a_write_fails_at_once(pair: Cluster) -> None:
+    """Only a standby is left: the error says so without waiting, and reads go on."""
+    standby = pair.standbys[0]
+    writer = pair.writer(pair.port, standby.port)
+    reader = pair.reader(pair.port, standby.port)
+    pair.primary.kill()
+    assert took(lambda: writer.write().__enter__(), NoPrimaryError) < HANG
+    assert repeat(reader.read, count, quick()) == 0
+    standby.kill()
+    assert took(lambda: writer.write().__enter__(), DatabaseUnreachableError) < HANG
+    assert (
+        took(
+            lambda: repeat(writer.write, put(uuid4()), quick(DATABASE_RETRY_FOR="1")),
+            DatabaseUnreachableError,
+        )
+        < HANG
+    )
+    writer.dispose()
+    reader.dispose()
