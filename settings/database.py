@@ -9,7 +9,7 @@ from settings.findings import ConfigurationError, Finding, Rule
 from settings.group import SecretUrl, SettingsGroup
 from settings.marks import SECRET, DatabaseUrls, FromDatabase, FromPlatform, OnRender
 from settings.reading import Reading
-from settings.rules import check_reader, decide
+from settings.rules import decide
 from settings.targets import CHOICES, PLATFORM, READER, TARGET, Access, DatabaseTarget
 from settings.urls import SHAPE
 
@@ -60,7 +60,6 @@ class DatabaseSettings(SettingsGroup):
         alias="RENDER_INTERNAL_DB_URL",
         description="The production database, from within Render's private network.",
     )
-
     prod_reader_url: Annotated[Url, OnRender(web=SECRET, cron=SECRET)] = Field(
         default=None,
         alias=READER,
@@ -113,9 +112,9 @@ class DatabaseSettings(SettingsGroup):
 
     def _chosen(self, target: DatabaseTarget) -> SecretStr:
         variables = CHOICES[target][self.on_render]
-        by_alias = {field.alias: name for name, field in type(self).model_fields.items()}
+        fields = {slot.variable: slot.field for slot in self.slots}
         for variable in variables:
-            url: SecretStr | None = getattr(self, by_alias[variable])
+            url: SecretStr | None = getattr(self, fields[variable])
             if url is not None:
                 return url
         raise ConfigurationError(
@@ -133,14 +132,11 @@ class DatabaseSettings(SettingsGroup):
         """Let the rules decide, then take what they decided."""
         decision = decide(reading)
         findings.extend(decision.findings)
-        before = len(findings)
-        reader = check_reader(reading, decision, findings)
-        refused = (*decision.findings, *findings[before:])
-        if decision.target is None or not all(finding.is_warning for finding in refused):
+        if decision.target is None or not all(finding.is_warning for finding in decision.findings):
             return
         values: dict[str, object] = {
             variable: url.text(tls=not decision.on_render and url.is_remote)
-            for variable, url in {**decision.urls, **reader}.items()
+            for variable, url in decision.urls.items()
         }
         values[PLATFORM] = bool(decision.on_render)
         if decision.explicit:

@@ -11,8 +11,8 @@ from settings.catalogue import Variable, variables
 from settings.findings import Finding
 from settings.group import process_directory, process_reading, split_urls
 from settings.reading import Reading
-from settings.rules import URLS, Decision, decide
-from settings.targets import CHOICES, PLATFORM, TARGET, DatabaseTarget
+from settings.rules import Decision, decide
+from settings.targets import CHOICES, PLATFORM, READER, TARGET, URLS, DatabaseTarget
 from settings.urls import parse
 
 MASK = "********"
@@ -77,7 +77,7 @@ def report() -> Report:
 
 def matrix() -> Iterator[dict[str, str]]:
     """The truth table: every target, on Render or not, with every choice of URLs that are set."""
-    names = list(URLS)
+    names = [name for name in URLS if name != READER]  # it changes nothing of what the table shows
     for target, on_render, given in product(
         (None, *DatabaseTarget),
         (False, True),
@@ -170,7 +170,7 @@ def _used_for(variable: Variable, decision: Decision) -> str:
         return "chooses the database"
     if variable.name == PLATFORM:
         return "the platform"
-    if variable.name not in URLS:
+    if variable.name not in URLS or variable.name == READER:
         return variable.description
     uses: list[str] = []
     if decision.target is not None and variable.name == _variable(decision, decision.target):

@@ -12,11 +12,12 @@ from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from settings import envfile
+from settings.destinations import check_url
 from settings.findings import ConfigurationError, Finding, Rule
 from settings.marks import Slot, slot_of
 from settings.notices import notices
 from settings.reading import EnvFile, Reading
-from settings.rules import check_url, read_platform
+from settings.rules import read_platform
 
 _log = logging.getLogger(__name__)
 _BETWEEN_URLS: Final = re.compile(r"\s*,\s*(?=[a-z0-9+]+://)|\s+")

@@ -39,6 +39,12 @@ CHOICES: Final[dict[DatabaseTarget, dict[bool, tuple[str, ...]]]] = {
     },
 }
 
+# Every variable with the URL of a target, production's reading role's among them.
+URLS: Final[dict[str, DatabaseTarget]] = {
+    **{variable: target for target in CHOICES for variable in CHOICES[target][True]},
+    READER: DatabaseTarget.RENDER_PROD,
+}
+
 NAMES: Final[dict[DatabaseTarget, str]] = {
     DatabaseTarget.LOCAL: "Local PostgreSQL",
     DatabaseTarget.RENDER_DEV: "Render development",

@@ -29,6 +29,7 @@ OWNERS: Final = {
     "RENDER_DEV_EXTERNAL_DB_URL": "render_dev",
     "RENDER_INTERNAL_DB_URL": "render_prod",
     "RENDER_EXTERNAL_DB_URL": "render_prod",
+    "RENDER_READER_DB_URL": "render_prod",  # production by a role that only reads: never chosen, always compared
 }
 INFERRED: Final = {False: "local", True: "render_prod"}  # DR001
 READ_WRITE: Final = {  # DR002: (target, explicit, on Render)
@@ -277,7 +278,8 @@ def draw(choose: Choose) -> Case:
     if kind in words:
         case.environ["RENDER"], case.on_render = choose(words[kind][0]), words[kind][1]
     for variable in OWNERS:
-        kind = choose(("absent", "absent", "blank", "url", "url", "url"))
+        rare = ("absent",) * 6 if variable == "RENDER_READER_DB_URL" else ()
+        kind = choose(("absent", "absent", "blank", "url", "url", "url", *rare))
         if kind == "blank":
             case.environ[variable] = choose(BLANK)
         elif kind == "url":
@@ -342,12 +344,12 @@ def _missing(case: Case, readable: Mapping[str, Url]) -> set[tuple[str, str]]:
 def _compared(readable: Mapping[str, Url]) -> set[tuple[str, str]]:
     """DR007: the same database twice, and one database that is two."""
     findings: set[tuple[str, str]] = set()
-    told: set[frozenset[str]] = set()
+    told: set[frozenset[str]] = set()  # each two targets are told once, and each URL that disagrees
     for one, other in combinations([variable for variable in OWNERS if variable in readable], 2):
         owners = frozenset({OWNERS[one], OWNERS[other]})
         share = bool(readable[one].places & readable[other].places)
         if len(owners) == 1 and not share:
-            findings.add((one, "internal-external-disagree"))
+            findings.add((other, "internal-external-disagree"))
         elif len(owners) > 1 and share and owners not in told:
             told.add(owners)
             findings.add((other, "same-database"))

@@ -12,7 +12,6 @@ from settings import Access, ConfigurationError, DatabaseSettings
 from settings.explain import matrix
 from tests.settings_oracle import (
     INFERRED,
-    OWNERS,
     READ_WRITE,
     TARGETS,
     WRITES,
@@ -125,9 +124,9 @@ def every_well_formed_case() -> list[Any]:
     }
     table = []
     for target, on_render, chosen in product(
-        (None, *TARGETS), (False, True), product((False, True), repeat=len(OWNERS))
+        (None, *TARGETS), (False, True), product((False, True), repeat=len(good))
     ):
-        urls = {name: good[name] for name, is_set in zip(OWNERS, chosen, strict=True) if is_set}
+        urls = {name: good[name] for name, is_set in zip(good, chosen, strict=True) if is_set}
         environ = {name: url.text for name, url in urls.items()}
         environ |= {"RENDER": "true"} if on_render else {}
         environ |= {"DATABASE_TARGET": target} if target else {}
