@@ -19,6 +19,14 @@ from settings import DatabaseTarget
 from tests.postgres import Trio
 
 ORIGIN = Origin(who="tester", host="here", commit="c0ffee")
+CHANGES = """
+INSERT INTO venues (key, name) VALUES ('v100', 'The new hall');
+UPDATE events SET venue_key = 'v100' WHERE venue_key = 'v7';
+DELETE FROM venues WHERE key = 'v7';
+UPDATE events SET name = name || ' moved' WHERE key LIKE 'e1%';
+DELETE FROM events WHERE key LIKE 'e2%';
+"""
+"""Every kind of change, with a child that moves from a deleted parent to a new one."""
 ANYTHING = Tolerance(shrink=1, change=1, small=0, overrides={"emptied": "a test"})
 """For tests that change a table beyond what the guards allow."""
 

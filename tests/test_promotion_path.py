@@ -9,15 +9,7 @@ from app.cli.consent import ConsentMissingError
 from app.promotion.plan import Plan, Strategy, seed_of
 from tests.commands import dance
 from tests.postgres import Trio
-from tests.promoting import scene, seed_events
-
-CHANGES = """
-INSERT INTO venues (key, name) VALUES ('v100', 'The new hall');
-UPDATE events SET venue_key = 'v100' WHERE venue_key = 'v7';
-DELETE FROM venues WHERE key = 'v7';
-UPDATE events SET name = name || ' moved' WHERE key LIKE 'e1%';
-DELETE FROM events WHERE key LIKE 'e2%';
-"""
+from tests.promoting import CHANGES, scene, seed_events
 
 
 def test_a_first_promotion_fills_empty_tables(any_trio: Trio) -> None:

@@ -26,11 +26,30 @@ class Hashing:
     seed: int
     portable: bool = False
 
+    @property
+    def stored(self) -> int:
+        """Itself as one number, for the ledger: negative when portable."""
+        return -self.seed - 1 if self.portable else self.seed
+
+    @classmethod
+    def from_stored(cls, stored: int) -> "Hashing":
+        """The hashing that a ledger's row names."""
+        return cls(-stored - 1, portable=True) if stored < 0 else cls(stored)
+
     def row(self, relation: Relation, alias: str) -> str:
         """SQL for the 64-bit hash of a row."""
+        return self.image(relation.sent(alias), texts=relation.texts(alias))
+
+    def image(self, values: str, *, texts: str) -> str:
+        """SQL for the 64-bit hash of a row.
+
+        Args:
+            values: its columns as they are sent.
+            texts: its columns as one array of text.
+        """
         if self.portable:
-            return self._md5(f"ROW({relation.texts(alias)})::text")
-        return f"hash_array_extended(ARRAY[record_send(ROW({relation.sent(alias)}))], {self.seed})"
+            return self._md5(f"ROW({texts})::text")
+        return f"hash_array_extended(ARRAY[record_send(ROW({values}))], {self.seed})"
 
     def key(self, relation: Relation, alias: str) -> str:
         """SQL for the 64-bit hash of a row's key."""

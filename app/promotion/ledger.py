@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
+from app.database.handles import ReadOnlyDatabase
 from app.database.origin import Origin
 from app.promotion.quoting import literal
 
@@ -66,3 +67,35 @@ class Entry:
         names = ", ".join(f'"{name}"' for name in values)
         constants = ", ".join("NULL" if value is None else literal(value) for value in values.values())
         return f"INSERT INTO control.promotions ({names}) VALUES ({constants})"
+
+
+def newest(production: ReadOnlyDatabase[Any], limit: int) -> list[dict[str, Any]]:
+    """The newest rows of the ledger, newest first, as JSON, each with `undoable`."""
+    with production.read() as transaction, transaction.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(json_agg(to_jsonb(p) || jsonb_build_object('undoable', undone_by IS NULL AND EXISTS"
+            " (SELECT FROM control.promotion_undo u WHERE u.promotion_id = p.id)) ORDER BY p.id DESC), '[]')"
+            f" FROM (SELECT * FROM control.promotions ORDER BY id DESC LIMIT {limit}) AS p"
+        )
+        row = cursor.fetchone()
+    return list(row[0]) if row else []
+
+
+def line(row: Mapping[str, Any]) -> str:
+    """A row of the ledger for people."""
+    counts = [
+        sum(table[word] for table in row["counts"].values()) for word in ("inserted", "updated", "deleted")
+    ]
+    state = (
+        f", undone by {row['undone_by']}"
+        if row["undone_by"]
+        else ""
+        if row["undoable"]
+        else ", no longer undoable"
+    )
+    commit = f" at {row['commit'][:8]}" if row["commit"] else ""
+    return (
+        f"{row['id']:>5}  {row['finished_at'][:19].replace('T', ' ')} UTC  {row['kind']} from {row['from_environment']}"
+        f" by {row['who']}@{row['host']}{commit}: +{counts[0]:,} ~{counts[1]:,} -{counts[2]:,}"
+        f", locked {row['seconds'].get('locked', 0):.2f} s, {row['digest']}{state}"
+    )

@@ -120,7 +120,7 @@ def _entry(made: Plan, request: Request, origin: Origin, seconds: Mapping[str, f
         from_environment=made.source.stamped_as or "unknown",
         from_stamp=made.source.stamp_id,
         digest=made.digest,
-        seed=made.hashing.seed,
+        seed=made.hashing.stored,
         columns={
             table.relation.quoted: [column.name for column in table.relation.columns]
             for table in made.tables

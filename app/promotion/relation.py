@@ -125,9 +125,15 @@ class Relation:
         """SQL for a subquery with the columns k0, k1, ... of these keys and `key`, their text."""
         return f"(SELECT k AS key, {self._parsed('k')} FROM unnest({text_array(texts)}) AS k)"
 
-    def parsed_keys(self, table: str, column: str) -> str:
-        """The same for keys in a text column of a table."""
-        return f"(SELECT k.{column} AS key, {self._parsed('k.' + column)} FROM {table} AS k)"
+    def parsed_keys(self, table: str, column: str, more: str = "") -> str:
+        """The same for keys in a text column of a table.
+
+        Args:
+            table: in SQL.
+            column: of the keys.
+            more: what else to select from `k`, and from which rows: ", k.x FROM ... AS k WHERE ...".
+        """
+        return f"(SELECT k.{column} AS key, {self._parsed('k.' + column)} {more or f'FROM {table} AS k'})"
 
     def _parsed(self, text: str) -> str:
         key = self.of(self.key)

@@ -1,9 +1,10 @@
 """A plan and its outcome, for people and for machines."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from app.promotion.plan import Plan, Sample, Strategy, TablePlan
+from app.promotion.rollback import RollbackPlan
 
 _WIDTH: Final = 60
 """Characters of a value shown in a sample."""
@@ -19,7 +20,7 @@ def lines(plan: Plan) -> Iterator[str]:
     if not plan.changes:
         yield f"Nothing to promote: {sum(t.difference.rows[0] for t in plan.tables):,} rows are the same."
     else:
-        yield from _table(plan)
+        yield from _table(plan.tables)
         for table in plan.tables:
             yield from _samples(table)
     for finding in plan.findings:
@@ -28,10 +29,20 @@ def lines(plan: Plan) -> Iterator[str]:
         yield f"Plan {plan.digest}"
 
 
-def _table(plan: Plan) -> Iterator[str]:
-    width = max(len(table.relation.label) for table in plan.tables)
+def rollback_lines(plan: RollbackPlan) -> Iterator[str]:
+    """A rollback's plan as lines of text."""
+    row = plan.promotion
+    yield f"Undo  {row['kind']} {row['id']} of {row['finished_at'][:19].replace('T', ' ')} UTC by {row['who']}@{row['host']}"
+    yield f"In    {plan.destination.label}, stamp {plan.destination.stamp_id}"
+    yield ""
+    yield from _table(plan.tables)
+    yield f"Rollback {plan.digest}"
+
+
+def _table(tables: Sequence[TablePlan]) -> Iterator[str]:
+    width = max(len(table.relation.label) for table in tables)
     yield f"{'':{width}} {'insert':>9} {'update':>9} {'delete':>9} {'unchanged':>10}   to move"
-    for t in plan.tables:
+    for t in tables:
         how = (
             f"{_size(t.bytes_to_move)}, the whole table"
             if t.strategy is Strategy.WHOLE
