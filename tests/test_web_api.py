@@ -1,12 +1,14 @@
 """What the API answers: which events, in which order, once each, and what it refuses."""
 
+from collections.abc import Iterator
 from datetime import date, time, timedelta
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import delete, insert
 
 from app.database.tables import events
-from tests.postgres import Trio
+from tests.postgres import Servers, Trio
 from tests.web import HALL, an_event, publish, service, today, writing
 
 
@@ -66,6 +68,23 @@ def test_the_link_header_leads_to_the_same_question_further_on(trio: Trio) -> No
     assert "next" not in second.links
 
 
+@pytest.fixture(scope="module")
+def site(servers: Servers) -> Iterator[TestClient]:
+    """A service with three events that the tests below only read: a hall's, a festival and a tango night."""
+    with servers.trio(18) as trio:
+        publish(
+            trio,
+            an_event("hall", date(2030, 12, 31), venue_key="hall", name="New Year's night"),
+            an_event(
+                "festival", date(2031, 1, 3), local_end_date=date(2031, 1, 5), ends_at=None, dance_styles=[]
+            ),
+            an_event("tango", date(2031, 1, 5), dance_styles=["tango"], description="A milonga for all."),
+            places=(HALL,),
+        )
+        with service(trio) as client:
+            yield client
+
+
 @pytest.mark.parametrize(
     ("question", "found"),
     [
@@ -91,17 +110,7 @@ def test_the_link_header_leads_to_the_same_question_further_on(trio: Trio) -> No
         ("from=2031-02-01&to=2031-01-01", ""),
     ],
 )
-def test_filters_narrow(trio: Trio, question: str, found: str) -> None:
+def test_filters_narrow(site: TestClient, question: str, found: str) -> None:
     """Each filter leaves exactly the events that it is about."""
-    publish(
-        trio,
-        an_event("hall", date(2030, 12, 31), venue_key="hall", name="New Year's night"),
-        an_event(
-            "festival", date(2031, 1, 3), local_end_date=date(2031, 1, 5), ends_at=None, dance_styles=[]
-        ),
-        an_event("tango", date(2031, 1, 5), dance_styles=["tango"], description="A milonga for all."),
-        places=(HALL,),
-    )
-    with service(trio) as client:
-        answer = client.get(f"/api/events?{question}").json()
+    answer = site.get(f"/api/events?{question}").json()
     assert sorted(event["key"] for event in answer["events"]) == found.split()

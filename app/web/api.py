@@ -78,12 +78,12 @@ def subscribe(request: Request, asked: Annotated[EventFilters, Query()], service
     with service.databases.read() as transaction:
         found = transaction.select(page_of_events(asked.starting(today), None, LONGEST_CALENDAR)).all()
     events = [Event.of(row) for row in found]
-    etag = etag_of("calendar", service.code, *(event.model_dump_json() for event in events))
+    # Weak: a calendar says when it was made.
+    etag = "W/" + etag_of("calendar", service.code, *(event.model_dump_json() for event in events))
     if is_current(request, etag):
         return not_modified(etag)
     content = calendars.calendar_of(events, name="Dances", address=service.address(request))
-    # Weak: a calendar says when it was made.
-    return respond(request, content, calendars.MEDIA_TYPE, f"W/{etag}")
+    return respond(request, content, calendars.MEDIA_TYPE, etag)
 
 
 @router.get(
@@ -94,9 +94,9 @@ def subscribe(request: Request, asked: Annotated[EventFilters, Query()], service
 def event_as_calendar(request: Request, key: EventKey, service: Running) -> Response:
     """One event for a calendar."""
     event = _event(service, key)
-    etag = etag_of("calendar", service.code, event.model_dump_json())
+    etag = "W/" + etag_of("calendar", service.code, event.model_dump_json())
     content = calendars.calendar_of([event], name=event.name, address=service.address(request))
-    return respond(request, content, calendars.MEDIA_TYPE, f"W/{etag}")
+    return respond(request, content, calendars.MEDIA_TYPE, etag)
 
 
 @router.get(

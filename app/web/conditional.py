@@ -33,9 +33,10 @@ def etag_of(*parts: str | bytes) -> str:
 
 
 def is_current(request: Request, etag: str) -> bool:
-    """Whether the visitor has this very version already."""
+    """Whether the visitor has this version already; strong and weak tags compare alike (section 8.8.3.2)."""
     asked = request.headers.get("if-none-match", "")
-    return etag in (tag.strip().removeprefix("W/") for tag in asked.split(",")) or asked.strip() == "*"
+    mine = etag.removeprefix("W/")
+    return asked.strip() == "*" or mine in (tag.strip().removeprefix("W/") for tag in asked.split(","))
 
 
 def respond(
