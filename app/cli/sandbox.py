@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from app.cli.rehearsal import Rehearsal
 from app.database.sandbox import Sandbox
 from settings.child import child_environment
 
@@ -101,6 +102,16 @@ def env() -> None:
     variables = {**sandbox.variables(), "PROMOTE_TO": sandbox.production_stamp()}
     for name, value in variables.items():
         typer.echo(f"export {name}='{value}'")
+
+
+@application.command()
+def rehearse() -> None:
+    """Play all four modes as Render would run them: processes of their own, under load, with a visitor's report."""
+    console = Console(highlight=False, soft_wrap=True)
+    with _running(console) as sandbox:
+        for _ in sandbox.prepare():
+            pass
+        Rehearsal(sandbox, console).play()
 
 
 @contextmanager

@@ -98,7 +98,7 @@ class EmbeddedServer:
         if self.pid is not None:
             return
         self._initialise()
-        port = _free_port(self.preferred_port)
+        port = free_port(self.preferred_port)
         parameters = {
             "listen_addresses": "127.0.0.1",
             "port": str(port),
@@ -278,7 +278,12 @@ def _let_server_user_in(directory: Path, version: Major) -> None:
         shutil.chown(path, _SYSTEM_USER, _SYSTEM_USER)
 
 
-def _free_port(preferred: int | None) -> int:
+def free_port(preferred: int | None = None) -> int:
+    """A TCP port of 127.0.0.1 that nothing listens on: the preferred one if it is free, else any.
+
+    Raises:
+        EmbeddedServerError: all that were tried are taken.
+    """
     candidates = ([preferred] if preferred else []) + random.sample(_PORTS, 50)
     for port in candidates:
         with socket.socket() as probe:

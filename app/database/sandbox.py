@@ -15,6 +15,7 @@ from app.database.stamp import put_stamp, stamp_of
 from settings import DatabaseSettings, DatabaseTarget
 
 _PORT: Final = 25432
+_SAMPLES: Final = Path(__file__).parents[2] / "samples" / "sources.toml"
 _NAMES: Final = {
     DatabaseTarget.LOCAL: "dance_local",
     DatabaseTarget.RENDER_DEV: "dance_render_dev",
@@ -52,12 +53,13 @@ class Sandbox:
                 self.server.sql(f"CREATE DATABASE {name}")
 
     def variables(self) -> dict[str, str]:
-        """The environment of execution mode 1 in the sandbox, with the consent to promote to it."""
+        """The environment of execution mode 1 in the sandbox, on the sample sources."""
         return {
             "DATABASE_TARGET": DatabaseTarget.LOCAL,
             "DATABASE_CONNECTION_STRING": self.server.url(_NAMES[DatabaseTarget.LOCAL]),
             "RENDER_DEV_EXTERNAL_DB_URL": self.server.url(_NAMES[DatabaseTarget.RENDER_DEV]),
             "RENDER_EXTERNAL_DB_URL": self.server.url(_NAMES[DatabaseTarget.RENDER_PROD]),
+            "SOURCES_FILE": str(_SAMPLES),
         }
 
     def prepare(self) -> Iterator[Prepared]:
