@@ -102,7 +102,7 @@ class Rehearsal:
                 self._step("mode 1  a laptop runs on its own database", lambda: _dance(laptop, 0))
             self._step("        what visitors saw", lambda: _seen(visitors))
             self.console.print(f"          {visitors.answers['200']} answers, {len(visitors.states)} states")
-            doubted = _events(client)[0]["key"]
+            doubted = next(event["key"] for event in _events(client) if not event["cancelled"])
             self._step("        a visitor reports another cancellation", lambda: _report(client, doubted))
             careless = {**cron, "PROMOTE_TO": ""}
             self._step("refused: to publish it without consent", lambda: _dance(careless, _REFUSED))
