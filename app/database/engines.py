@@ -7,9 +7,11 @@ from itertools import zip_longest
 from sqlalchemy import URL, Engine, create_engine, make_url
 
 from app.database import failover, pooling
+from app.database.backup import BackupGuard
 from app.database.guards import StampGuard, keep_read_only
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.database.permits import Active, Production, Purpose, WritePermit, WritePermitError
+from app.database.routing import RoutedDatabase
 from app.errors import Refused
 from settings import Access, DatabaseSettings, DatabaseTarget
 from settings.connections import ConnectionSettings, Pooler
@@ -109,6 +111,37 @@ def open_production_writer(
     return _writer(url, DatabaseTarget.RENDER_PROD, process, permit, connections)
 
 
+def open_replicas(
+    settings: DatabaseSettings, *, process: str, connections: ConnectionSettings
+) -> tuple[ReadOnlyDatabase[Active], ...]:
+    """The physical replicas of the active database; none when none is configured."""
+    urls = (make_url(url.get_secret_value()) for url in connections.replica_urls(settings.target))
+    return tuple(_reader(url, settings.target, process, connections) for url in urls)
+
+
+def open_backup(
+    settings: DatabaseSettings, *, process: str, connections: ConnectionSettings
+) -> ReadOnlyDatabase[Active] | None:
+    """The separate copy that may be read while the active database is away; None when there is none."""
+    found = connections.backup_url(settings.target)
+    if found is None:
+        return None
+    url = make_url(found.get_secret_value())
+    return _reader(url, settings.target, process, connections, guard=BackupGuard)
+
+
+def open_routed(
+    settings: DatabaseSettings, *, process: str, connections: ConnectionSettings
+) -> RoutedDatabase:
+    """The active database with its replicas and its backup, to be read."""
+    return RoutedDatabase(
+        open_reader(settings, process=process, connections=connections),
+        open_replicas(settings, process=process, connections=connections),
+        open_backup(settings, process=process, connections=connections),
+        connections,
+    )
+
+
 def label(url: URL) -> str:
     """Host, port and database of a URL for people; no user and no password."""
     hosts, ports = (str(url.query.get(key, "")).split(",") for key in ("host", "port"))
@@ -131,13 +164,17 @@ def _check(permit: WritePermit | None, environment: DatabaseTarget) -> None:
 
 
 def _reader(
-    url: URL, environment: DatabaseTarget, process: str, connections: ConnectionSettings
+    url: URL,
+    environment: DatabaseTarget,
+    process: str,
+    connections: ConnectionSettings,
+    guard: type[StampGuard] = StampGuard,
 ) -> ReadOnlyDatabase:
     engine = _engine(url, process, connections, read_only=True)
     keep_read_only(engine)
-    guard = StampGuard(environment, label(url), writing=False)
-    guard.watch(engine)
-    return ReadOnlyDatabase(engine, guard)
+    verifying = guard(environment, label(url), writing=False)
+    verifying.watch(engine)
+    return ReadOnlyDatabase(engine, verifying)
 
 
 def _writer(

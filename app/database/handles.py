@@ -6,6 +6,8 @@ type error and not an accident.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, Generic, TypeVarTuple, final
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
@@ -21,12 +23,30 @@ from settings import DatabaseTarget
 Columns = TypeVarTuple("Columns")
 
 
+class Source(StrEnum):
+    """Which kind of node answers."""
+
+    PRIMARY = "primary"
+    REPLICA = "replica"
+    STALE_REPLICA = "stale replica"
+    """The primary is away, nobody knows how much this one lacks."""
+    BACKUP = "backup"
+
+
 class ReadTransaction:
-    """An open transaction that reads."""
+    """An open transaction that reads.
+
+    Attributes:
+        environment: whose database this is.
+        source: which kind of node answers.
+        as_of: how old its data are, where that is not "now".
+    """
 
     def __init__(self, connection: Connection, environment: DatabaseTarget) -> None:
         self._connection = connection
         self.environment = environment
+        self.source = Source.PRIMARY
+        self.as_of: datetime | None = None
 
     def select(self, statement: Select[*Columns]) -> CursorResult[*Columns]:
         """Run a SELECT and return its rows.
