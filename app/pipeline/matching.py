@@ -17,6 +17,10 @@ from app.pipeline.vocabulary import load
 _DATA: Final = load("matching")
 _LIMITS: Final[dict[str, int]] = _DATA["thresholds"]
 _COMMON: Final = frozenset(_DATA["common"])
+_GENERIC: Final = frozenset(_DATA["generic"]) | {
+    word for style in load("styles")["styles"] for word in fold(style).split()
+}
+_LESSONS: Final = frozenset(_DATA["lessons"])
 _SYNONYMS: Final = {fold(word): meaning for meaning, words in _DATA["synonyms"].items() for word in words}
 _SYNONYM: Final = re.compile(
     r"\b(?:" + "|".join(sorted(map(re.escape, _SYNONYMS), key=len, reverse=True)) + r")\b"
@@ -44,6 +48,7 @@ class Match:
 
 
 _NO: Final = Match(Verdict.DIFFERENT, 0)
+_NEVER: Final = 101
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +58,16 @@ class Name:
     Attributes:
         text: folded, in one language.
         telling: the words that not every event has.
+        is_common: nothing but its place makes it an event ("Salsa Night").
+        is_lesson: it has a word for teaching.
         marks: what tells rooms, levels and kinds apart, by kind.
         styles: the dance styles that it names.
     """
 
     text: str
     telling: tuple[str, ...]
+    is_common: bool
+    is_lesson: bool
     marks: tuple[frozenset[str], ...]
     styles: frozenset[str]
 
@@ -67,10 +76,13 @@ class Name:
 def name_of(text: str) -> Name:
     """Take a name apart."""
     folded = _SYNONYM.sub(lambda match: _SYNONYMS[match[0]], fold(text))
-    words = folded.split()
+    words = set(folded.split())
+    telling = {word for word in words if word not in _COMMON and len(word) > 1}
     return Name(
         folded,
-        tuple(sorted({word for word in words if word not in _COMMON and len(word) > 1})),
+        tuple(sorted(telling)),
+        telling <= _GENERIC,
+        not words.isdisjoint(_LESSONS),
         tuple(frozenset(pattern.findall(folded)) for pattern in _APART.values()),
         frozenset(styles_in(text)),
     )
@@ -89,34 +101,39 @@ def compare(one: Draft, other: Draft) -> Match:
     if gap is not None and gap > _LIMITS["late_minutes"]:
         return _NO
     left, right = name_of(one.name), name_of(other.name)
-    if left.text != right.text and _contradict(left, right):
+    if left.text != right.text and _contradict(left, right, gap):
         return _NO
-    score = _likeness(left, right)
-    needed = _needed(one, other, gap)
+    if one.source == other.source:
+        # A source rarely lists an event twice, and often two that differ by a word.
+        score, needed = round(token_sort_ratio(left.text, right.text)), _LIMITS["one_source"]
+    else:
+        score, needed = _likeness(left, right), 0
+    needed = max(needed, _needed(one, other, gap, is_common=left.is_common or right.is_common))
     if score >= needed:
         return Match(Verdict.SAME, score)
     return Match(Verdict.UNSURE if score >= _LIMITS["grey"] else Verdict.DIFFERENT, score)
 
 
-def _needed(one: Draft, other: Draft, gap: int | None) -> int:
+def _needed(one: Draft, other: Draft, gap: int | None, *, is_common: bool) -> int:
     """How alike the names must be, given where and when."""
     same_page = one.url is not None and one.url == other.url
-    if one.venue is None or other.venue is None:
-        needed = _LIMITS["unknown_venue"]
-    elif one.venue.key == other.venue.key:
-        needed = _LIMITS["same_venue"]
+    if one.venue is not None and other.venue is not None:
+        if one.venue.key == other.venue.key:
+            needed = _LIMITS["same_venue"]
+        else:
+            needed = _LIMITS["other_venue"] if same_page else _NEVER
     else:
-        needed = _LIMITS["other_venue"] if same_page else 101
-    if gap is None:
-        needed = max(needed, _LIMITS["unknown_venue"]) if not same_page else needed
-    elif gap > _LIMITS["minutes"]:
+        needed = _NEVER if is_common and not same_page else _LIMITS["unknown_venue"]
+    if gap is None and not same_page:
+        needed = max(needed, _LIMITS["unknown_venue"])
+    elif gap is not None and gap > _LIMITS["minutes"]:
         needed = max(needed, _LIMITS["late_name"])
-    if one.source == other.source and not same_page:
-        needed = max(needed, _LIMITS["one_source"])
     return needed
 
 
-def _contradict(left: Name, right: Name) -> bool:
+def _contradict(left: Name, right: Name, gap: int | None) -> bool:
+    if left.is_lesson != right.is_lesson and (gap or 0) > _LIMITS["lesson_minutes"]:
+        return True
     if left.styles and right.styles and left.styles.isdisjoint(right.styles):
         return True
     return any(

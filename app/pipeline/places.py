@@ -151,7 +151,7 @@ def _describe(  # noqa: PLR0917 - a cache's key
 ) -> Described | None:  # fmt: skip
     parsed = _parse(clean_line(location))
     name = clean_line(venue_name) or parsed.name
-    if fold(name) in _NOWHERE:
+    if fold(name) in _NOWHERE and not (street.strip() or parsed.street):
         return None
     known_city = _CITIES.get(fold(clean_line(city)))
     place = Described(

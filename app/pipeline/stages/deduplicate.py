@@ -57,7 +57,9 @@ def group(drafts: list[Draft]) -> tuple[list[list[Draft]], int]:
     """
     alike: dict[tuple[object, ...], list[Draft]] = defaultdict(list)
     for draft in drafts:
-        alike[name_of(draft.name).text, draft.start_time, draft.venue and draft.venue.key].append(draft)
+        name = name_of(draft.name)
+        where = draft.venue.key if draft.venue else draft.url or (draft.key if name.is_common else None)
+        alike[name.text, draft.start_time, where].append(draft)
     nodes = sorted(alike.values(), key=lambda members: min(draft.key for draft in members))
     if len(nodes) == 1:
         return nodes, 0

@@ -1,7 +1,6 @@
 """Normalise: sightings, as sources wrote them, become drafts that can be compared."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,7 +9,7 @@ from pydantic import TypeAdapter
 
 from app.database.handles import WritableDatabase
 from app.pipeline import clock, links, money, places, reports, styles
-from app.pipeline.draft import Draft, Price
+from app.pipeline.draft import Draft, Price, Venue
 from app.pipeline.event import Sighting
 from app.pipeline.stage import Context, Work
 from app.pipeline.text import clean_block, clean_line
@@ -22,29 +21,10 @@ REMEMBERED: Final = timedelta(days=400)
 """How long after its day a sighting that its source gave up may still name an event."""
 
 
-def run(work: Work, context: Context) -> dict[str, int]:
-    """Read every sighting that may matter and say what it means."""
-    counts = Counter(read=0, interpreted=0, impossible=0)
-    settled: list[tuple[Draft, places.Described | None]] = []
-    for seen in _read(context.database, context.now):
-        place = places.describe(seen.said)
-        settled.append((_draft(seen, place), place))
-        if not len(settled) % _BATCH:
-            context.observer.advance("normalise", len(settled), None)
-    venues = places.settle(place for _, place in settled if place is not None)
-    for draft, place in settled:
-        if place is not None:
-            draft.venue = venues[place]
-        counts["interpreted"] += bool(draft.notes)
-        counts["impossible"] += bool(draft.rule)
-    work.drafts = [draft for draft, _ in settled]
-    work.reported = reports.cancelled(context.database)
-    counts["read"] = len(work.drafts)
-    return {**counts, "venues": len(set(venues.values()))}
-
-
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class Seen:
+    """A stored sighting; `live` while its source gives it."""
+
     key: str
     identity: str
     first_seen_at: datetime
@@ -52,7 +32,34 @@ class _Seen:
     said: Sighting
 
 
-def _read(database: WritableDatabase, now: datetime) -> Iterator[_Seen]:
+def run(work: Work, context: Context) -> dict[str, int]:
+    """Read every sighting that may matter and say what it means."""
+    drafts = drafts_of(_watched(_read(context.database, context.now), context))
+    work.drafts = drafts
+    work.reported = reports.cancelled(context.database)
+    return {
+        "read": len(drafts),
+        "interpreted": sum(bool(draft.notes) for draft in drafts),
+        "impossible": sum(bool(draft.rule) for draft in drafts),
+        "venues": len({draft.venue.key for draft in drafts if draft.venue}),
+    }
+
+
+def drafts_of(seen: Iterable[Seen]) -> list[Draft]:
+    """The drafts of sightings; their venues are settled together, so that several texts mean one venue."""
+    described = [(one, places.describe(one.said)) for one in seen]
+    venues = places.settle(place for _, place in described if place is not None)
+    return [_draft(one, place, venues[place] if place else None) for one, place in described]
+
+
+def _watched(seen: Iterable[Seen], context: Context) -> Iterator[Seen]:
+    for done, one in enumerate(seen):
+        if not done % _BATCH:
+            context.observer.advance("normalise", done, None)
+        yield one
+
+
+def _read(database: WritableDatabase, now: datetime) -> Iterator[Seen]:
     with database.read(snapshot=True) as transaction, transaction.cursor() as cursor:
         cursor.execute(
             "SELECT key, identity, first_seen_at, gone_at IS NULL, said::text FROM sightings"
@@ -62,10 +69,10 @@ def _read(database: WritableDatabase, now: datetime) -> Iterator[_Seen]:
         while batch := cursor.fetchmany(_BATCH):
             said = _SIGHTINGS.validate_json("[" + ",".join(row[4] for row in batch) + "]")
             for row, sighting in zip(batch, said, strict=True):
-                yield _Seen(row[0], row[1], row[2], row[3], sighting)
+                yield Seen(row[0], row[1], row[2], row[3], sighting)
 
 
-def _draft(seen: _Seen, place: places.Described | None) -> Draft:
+def _draft(seen: Seen, place: places.Described | None, venue: Venue | None) -> Draft:
     said = seen.said
     name = clean_line(said.name)
     description = clean_block(said.description)
@@ -85,7 +92,7 @@ def _draft(seen: _Seen, place: places.Described | None) -> Draft:
         start_time=when.start_time,
         end_date=when.end_date,
         end_time=when.end_time,
-        venue=None,
+        venue=venue,
         event_type=styles.event_type(said.event_type, name),
         dance_styles=styles.dance_styles(said.dance_style, name, description),
         price=money.price_of(said.price, said.currency) if said.price else _NO_PRICE,

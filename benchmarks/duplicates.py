@@ -1,0 +1,95 @@
+"""How well duplicates are told from different events: precision and recall on the labelled pairs.
+
+The pairs were written by hand in the shapes that the sources have; the rules were tuned with them in sight.
+Each pair goes the way of every sighting: normalised, blocked, compared, clustered.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+from app.pipeline.event import Sighting
+from app.pipeline.stages.collect import identity_of
+from app.pipeline.stages.deduplicate import group
+from app.pipeline.stages.normalise import Seen, drafts_of
+
+_PAIRS = Path(__file__).parent / "data" / "duplicates.txt"
+_NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two sightings, and whether they are of one event."""
+
+    same: bool
+    kind: str
+    one: Sighting
+    other: Sighting
+
+
+def pairs() -> list[Pair]:
+    """The labelled pairs."""
+    lines = _PAIRS.read_text(encoding="utf-8").splitlines()
+    return [_pair(line) for line in lines if line.startswith(("=", "!"))]
+
+
+def found_same(pair: Pair) -> bool:
+    """Whether the pipeline makes one event of a pair."""
+    drafts = drafts_of(
+        Seen(str(number), identity_of(said), _NOW, live=True, said=said)
+        for number, said in enumerate((pair.one, pair.other))
+    )
+    days: dict[date, list[object]] = {}
+    for draft in drafts:
+        days.setdefault(draft.start_date, []).append(draft)
+    return len(days) == 1 and len(group(drafts)[0]) == 1
+
+
+def precision_and_recall() -> tuple[float, float, list[Pair]]:
+    """Of all pairs; and those that were judged wrong."""
+    judged = [(pair, found_same(pair)) for pair in pairs()]
+    right = sum(pair.same and found for pair, found in judged)
+    claimed, true = sum(found for _, found in judged), sum(pair.same for pair, _ in judged)
+    return right / claimed, right / true, [pair for pair, found in judged if found != pair.same]
+
+
+def main() -> None:
+    """Print both, by kind of pair, and every pair that is judged wrong."""
+    precision, recall, wrong = precision_and_recall()
+    all_pairs = pairs()
+    print(f"{len(all_pairs)} pairs, {sum(pair.same for pair in all_pairs)} of them duplicates")
+    print(f"precision {precision:.3f}, recall {recall:.3f}, without a language model\n")
+    missed = Counter(pair.kind for pair in wrong)
+    print("| kind | pairs | wrong |\n|---|---:|---:|")
+    for kind, count in Counter(pair.kind for pair in all_pairs).items():
+        print(f"| {kind} | {count} | {missed[kind]} |")
+    for pair in wrong:
+        label = "missed" if pair.same else "wrongly merged"
+        print(f"{label} ({pair.kind}): {pair.one.name!r} | {pair.other.name!r}")
+
+
+def _pair(line: str) -> Pair:
+    label, rest = line[0], line[1:]
+    left, right = rest.split("||")
+    kind, *one = [field.strip() for field in left.split("|")]
+    other = [field.strip() for field in right.split("|")]
+    other = [mine or yours for mine, yours in zip(other + [""] * (4 - len(other)), one, strict=True)]
+    sources = ("calendar", "calendar" if kind.startswith("one-source") else "export")
+    return Pair(label == "=", kind, _sighting(sources[0], one), _sighting(sources[1], other))
+
+
+def _sighting(source: str, fields: list[str]) -> Sighting:
+    name, when, where, page = ("" if field == "-" else field for field in fields)
+    day, _, clock = when.partition(" ")
+    return Sighting(
+        source=source,
+        kind="csv",
+        place=f"{source}.csv",
+        reference=" ".join(fields),
+        name=name,
+        start_date=date.fromisoformat(day),
+        start_time=time.fromisoformat(clock) if clock else None,
+        location=where,
+        url=page,
+    )
