@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.main import VERBS
+from app.database.schema import newest_revision
 from tests.commands import PROJECT, dance, environment
 from tests.postgres import Trio
 
@@ -73,3 +74,15 @@ def test_production_is_migrated_only_with_the_revision_named(trio: Trio, tmp_pat
     revision = trio.query("render_prod", "SELECT version_num FROM control.alembic_version")[0]
     done = dance("migrate", "--production", "--confirm", revision, variables=trio.environ(), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_migrating_production_is_recorded_in_its_ledger(trio: Trio, tmp_path: Path) -> None:
+    """Who brought an empty production to which revision stands in the ledger that the migration made."""
+    trio.server.sql("CREATE DATABASE empty_production")
+    url = trio.server.url("empty_production")
+    variables = {**trio.environ(), "RENDER_EXTERNAL_DB_URL": url}
+    done = dance("migrate", "--production", "--confirm", newest_revision(), variables=variables, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    question = "SELECT action, detail->>'to' FROM control.overrides"
+    assert trio.server.sql(question, database="empty_production").split() == [f"migrate|{newest_revision()}"]
+    trio.server.sql("DROP DATABASE empty_production")

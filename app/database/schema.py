@@ -1,6 +1,7 @@
 """Which revision a database's schema has, and moving it to the newest."""
 
 from pathlib import Path
+from typing import Any
 
 from alembic import command, op
 from alembic.autogenerate import compare_metadata
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Table, text
 from sqlalchemy.schema import SchemaItem
 
 from app.database.handles import WritableDatabase
+from app.database.overrides import record_override
 from app.database.tables import CONTROL, Owner, metadata, owner_of
 from settings import DatabaseTarget
 
@@ -43,6 +45,11 @@ def migrate(database: WritableDatabase) -> tuple[str | None, str]:
         if before != newest_revision():
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {CONTROL}"))
             command.upgrade(_configuration(connection, database.environment), "head")
+            if database.environment is DatabaseTarget.RENDER_PROD:
+                detail = {"from": before, "to": newest_revision()}
+                record_override(
+                    transaction, action="migrate", reason="confirmed by its revision", detail=detail
+                )
         return before, newest_revision()
 
 
@@ -54,18 +61,21 @@ def revision_of(connection: Connection) -> str | None:
 
 def differences(connection: Connection, environment: DatabaseTarget) -> list[object]:
     """How a database's schema differs from the models; empty when it doesn't."""
-    context = MigrationContext.configure(
-        connection,
-        opts={
-            "version_table_schema": CONTROL,
-            "include_schemas": True,
-            "include_name": lambda name, kind, _: kind != "schema" or name in (None, CONTROL),
-            "include_object": lambda item, _name, kind, _reflected, _other: (
-                kind != "table" or belongs_here(item, environment)
-            ),
-        },
-    )
+    context = MigrationContext.configure(connection, opts=scope_of(environment))
     return list(compare_metadata(context, metadata))
+
+
+def scope_of(environment: DatabaseTarget) -> dict[str, Any]:
+    """What Alembic looks at in the databases of an environment: our two schemas, the tables that belong there."""
+    return {
+        "version_table_schema": CONTROL,
+        "include_schemas": True,
+        "include_name": lambda name, kind, _: kind != "schema" or name in (None, CONTROL),
+        "include_object": lambda item, _name, kind, _reflected, _other: (
+            kind != "table" or belongs_here(item, environment)
+        ),
+        "compare_server_default": True,
+    }
 
 
 def belongs_here(item: SchemaItem, environment: DatabaseTarget) -> bool:
