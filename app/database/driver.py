@@ -102,7 +102,7 @@ class ReadOnlyConnection(DeadlineConnection):
         self._pinned = True
 
     def unpin(self) -> None:
-        """Back in the pool, where SQLAlchemy's ping needs autocommit."""
+        """Allow autocommit again, which the proof at checkout needs."""
         self._pinned = False
         super().set_session(readonly="default")  # None would leave it as it is
 

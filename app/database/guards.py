@@ -119,10 +119,13 @@ class StampGuard:
 
 
 def keep_read_only(engine: Engine) -> None:
-    """Pin every connection of a reader's engine while it is out of the pool."""
+    """Pin every connection of a reader's engine, in the pool too: somebody may have kept the driver's own.
+
+    Only while a checkout proves that it still lives is it unpinned: that needs autocommit.
+    """
     event.listen(engine, "connect", _hold_default)
+    event.listen(engine, "checkout", _unpin, insert=True)
     event.listen(engine, "checkout", _pin)
-    event.listen(engine, "checkin", _unpin)
 
 
 def begin_reading(connection: Connection, *, snapshot: bool | str) -> None:
@@ -169,9 +172,8 @@ def _pin(session: ReadOnlyConnection, _record: Any, _proxy: Any) -> None:
     session.pin()
 
 
-def _unpin(session: ReadOnlyConnection | None, _record: Any) -> None:
-    if session is not None and not session.closed:
-        session.unpin()
+def _unpin(session: ReadOnlyConnection, _record: Any, _proxy: Any) -> None:
+    session.unpin()
 
 
 @lru_cache
