@@ -111,6 +111,26 @@ def open_production_writer(
     return _writer(url, DatabaseTarget.RENDER_PROD, process, permit, connections)
 
 
+def open_configured(
+    settings: DatabaseSettings, target: DatabaseTarget, *, process: str, connections: ConnectionSettings
+) -> dict[str, ReadOnlyDatabase]:
+    """What the configuration names for one target, whatever the active one is, to be looked at.
+
+    Returns:
+        The database, its replicas and its backup, by a name for people.
+
+    Raises:
+        ConfigurationError: it names no such database.
+    """
+    chosen = settings.model_copy(update={"target": target})
+    url = make_url(chosen.active_url.get_secret_value())
+    found = {str(target): _reader(url, target, process, connections)}
+    for number, replica in enumerate(open_replicas(chosen, process=process, connections=connections), 1):
+        found[f"{target} replica {number}"] = replica
+    backup = open_backup(chosen, process=process, connections=connections)
+    return found if backup is None else {**found, f"{target} backup": backup}
+
+
 def open_replicas(
     settings: DatabaseSettings, *, process: str, connections: ConnectionSettings
 ) -> tuple[ReadOnlyDatabase[Active], ...]:

@@ -59,6 +59,15 @@ REMEDIES: Final = {
 }
 
 
+_CONDITIONS: Final[dict[type[AppError], Condition]] = {
+    PoolExhaustedError: Condition.POOL_EXHAUSTED,
+    NoPrimaryError: Condition.READ_ONLY,
+    Refused: Condition.WRONG_DATABASE,
+    AppError: Condition.DOWN,
+}
+"""Which error means which; the first that fits."""
+
+
 @dataclass(frozen=True)
 class Lag:
     """How far a standby is behind.
@@ -113,6 +122,14 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Diagnosis:
+    """A health and, for people who may see it, the reason: it can name the host, never the password."""
+
+    health: Health
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Liveness:
     """That this process answers: all that a restart could mend. No database is asked."""
 
@@ -142,35 +159,44 @@ def ready(
         deadline: seconds.
         connections: for the budget.
     """
-    pool = database.pool_use()
-    if pool.exhausted:
-        return _unwell(database, Condition.POOL_EXHAUSTED)
-    answer = _bounded(database, lambda: _examine(database, connections), deadline)
-    if answer is None:
-        exhausted = database.pool_use().exhausted
-        return _unwell(database, Condition.POOL_EXHAUSTED if exhausted else Condition.DOWN)
-    return answer
+    return diagnose(database, deadline=deadline, connections=connections).health
+
+
+def diagnose(
+    database: ReadOnlyDatabase | WritableDatabase,
+    *,
+    deadline: float,
+    connections: ConnectionSettings = DEFAULTS,
+) -> Diagnosis:
+    """The same with the reason, for people who may see where the database is."""
+    if database.pool_use().exhausted:
+        return Diagnosis(_unwell(database, Condition.POOL_EXHAUSTED))
+    found = _bounded(database, lambda: _examine(database, connections), deadline)
+    if found is not None:
+        return found
+    if database.pool_use().exhausted:
+        return Diagnosis(_unwell(database, Condition.POOL_EXHAUSTED))
+    return Diagnosis(_unwell(database, Condition.DOWN), f"No answer within {deadline:g} s.")
 
 
 def _unwell(database: ReadOnlyDatabase | WritableDatabase, condition: Condition) -> Health:
     return Health(database.environment, condition, REMEDIES[condition], pool=database.pool_use())
 
 
-def _examine(database: ReadOnlyDatabase | WritableDatabase, connections: ConnectionSettings) -> Health:
+def _examine(database: ReadOnlyDatabase | WritableDatabase, connections: ConnectionSettings) -> Diagnosis:
     try:
         with database.read() as transaction:
             health = _facts(transaction, connections)
-    except PoolExhaustedError:
-        return _unwell(database, Condition.POOL_EXHAUSTED)
-    except NoPrimaryError:
-        return _unwell(database, Condition.READ_ONLY)
-    except Refused:
-        return _unwell(database, Condition.WRONG_DATABASE)
-    except AppError:
-        return _unwell(database, Condition.DOWN)
+    except AppError as error:
+        condition = next(name for kind, name in _CONDITIONS.items() if isinstance(error, kind))
+        return Diagnosis(_unwell(database, condition), str(error))
     if isinstance(database, WritableDatabase) and health.role == "standby":
-        return replace(health, condition=Condition.READ_ONLY, remedy=REMEDIES[Condition.READ_ONLY])
-    return replace(health, pool=database.pool_use())
+        return Diagnosis(_unwell(database, Condition.READ_ONLY))
+    if health.lag is not None and (
+        not health.lag.streaming or health.lag.bytes > connections.replica_max_lag
+    ):
+        health = replace(health, condition=Condition.LAGGING, remedy=REMEDIES[Condition.LAGGING])
+    return Diagnosis(replace(health, pool=database.pool_use()))
 
 
 def _facts(transaction: ReadTransaction, connections: ConnectionSettings) -> Health:
@@ -210,9 +236,9 @@ def _row(cursor: Any, question: str) -> tuple[Any, ...]:
 class _Question:
     """One examination in progress, which everyone who asks meanwhile waits for."""
 
-    def __init__(self, ask: Callable[[], Health]) -> None:
+    def __init__(self, ask: Callable[[], Diagnosis]) -> None:
         self._ask = ask
-        self._answers: list[Health | BaseException] = []
+        self._answers: list[Diagnosis | BaseException] = []
         self._began = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="database health", daemon=True)
         self._thread.start()
@@ -221,7 +247,7 @@ class _Question:
     def is_open(self) -> bool:
         return self._thread.is_alive()
 
-    def answer(self, deadline: float) -> Health | None:
+    def answer(self, deadline: float) -> Diagnosis | None:
         """The answer, or None when there is none within the deadline."""
         self._thread.join(max(0.0, self._began + deadline - time.monotonic()))
         if not self._answers:
@@ -241,7 +267,7 @@ _questions: WeakKeyDictionary[Any, _Question] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def _bounded(database: object, ask: Callable[[], Health], deadline: float) -> Health | None:
+def _bounded(database: object, ask: Callable[[], Diagnosis], deadline: float) -> Diagnosis | None:
     with _lock:
         question = _questions.get(database)
         if question is None or not question.is_open:

@@ -1,0 +1,85 @@
+"""`dance check`: every database that the configuration names, and the worst of them as exit status."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.commands import dance
+from tests.postgres import Trio
+
+
+def test_all_in_order_is_0(trio: Trio, tmp_path: Path) -> None:
+    """Three databases in order: a line each, exit 0, and no password anywhere."""
+    done = dance("check", variables=trio.environ(), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for target in ("local", "render_dev", "render_prod"):
+        assert f"\n{target} " in done.stdout
+    assert trio.server.password not in done.stdout + done.stderr
+
+
+def test_machines_get_json(trio: Trio, tmp_path: Path) -> None:
+    """--json --watch prints one document a look."""
+    variables = trio.environ() | {"LOCAL_BACKUP_URL": trio.render_dev}
+    arguments = ("check", "--json", "--watch", "--looks", "2", "--every", "0.1")
+    done = dance(*arguments, variables=variables, cwd=tmp_path)
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert first["exit_status"] == second["exit_status"] == done.returncode == 0
+    assert [one["name"] for one in first["databases"]] == [
+        "local",
+        "local backup",
+        "render_dev",
+        "render_prod",
+    ]
+    health = first["databases"][0]["health"]
+    assert health["condition"] == "up"
+    assert health["stamp"] == "local"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "status", "words"),
+    [
+        ("DELETE FROM control.alembic_version", 1, "dance migrate"),
+        ("DROP TRIGGER IF EXISTS stamp_stays ON control.stamp; DELETE FROM control.stamp", 1, "dance stamp"),
+    ],
+    ids=["schema", "stamp"],
+)
+def test_a_database_out_of_order_is_1(
+    trio: Trio, tmp_path: Path, spoil: str, status: int, words: str
+) -> None:
+    """An old schema or a missing stamp ends with 1 and says what to type."""
+    name = trio.local.rsplit("/", 1)[1]
+    trio.server.sql(f"SET session_replication_role = replica; {spoil}", database=name)
+    done = dance("check", variables=trio.environ(), cwd=tmp_path)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert words in done.stdout
+
+
+def test_a_budget_that_does_not_suffice_is_1(trio: Trio, tmp_path: Path) -> None:
+    """More connections wanted than the server has: both figures are shown."""
+    variables = {"DATABASE_CONNECTION_STRING": trio.local, "DATABASE_PROCESSES": "50"}
+    done = dance("check", variables=variables, cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "500 of 197" in done.stdout
+
+
+def test_a_database_that_is_away_is_75(trio: Trio, tmp_path: Path) -> None:
+    """One that does not answer is down, the others are still reported."""
+    variables = trio.environ() | {"RENDER_EXTERNAL_DB_URL": "postgresql://user:password@127.0.0.1:9/name"}
+    done = dance("check", variables=variables, cwd=tmp_path)
+    assert done.returncode == 75, done.stdout + done.stderr
+    assert "render_prod" in done.stdout
+    assert "Connection refused" in done.stdout
+    assert "up" in done.stdout
+
+
+def test_a_swapped_database_is_77(trio: Trio, tmp_path: Path) -> None:
+    """A URL that leads to another environment's database is refused, which is the worst."""
+    variables = trio.environ() | {
+        "DATABASE_CONNECTION_STRING": trio.render_dev,
+        "RENDER_DEV_EXTERNAL_DB_URL": trio.local,
+        "RENDER_EXTERNAL_DB_URL": "postgresql://user:password@127.0.0.1:9/name",
+    }
+    done = dance("check", variables=variables, cwd=tmp_path)
+    assert done.returncode == 77, done.stdout + done.stderr
+    assert "wrong database" in done.stdout
