@@ -1,9 +1,8 @@
 """What is wrong with a configuration, as typed objects that never hold a value."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Rule(StrEnum):
@@ -50,8 +49,7 @@ WARNINGS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a value was given: the real environment, or a line of a file."""
 
     path: Path | None = None
@@ -67,8 +65,7 @@ class Source:
 ENVIRONMENT: Final = Source()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing to mend.
 
     Attributes:

@@ -1,15 +1,13 @@
 """What a field's annotation may say about its variable, beside its type."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, NamedTuple, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseUrls:
+class DatabaseUrls(NamedTuple):
     """The text is the URL of a database and must pass the rules for URLs.
 
     The field (`Annotated[SecretUrl | None, DatabaseUrls()]`) gets the normalised URL, ready for SQLAlchemy.
@@ -22,7 +20,6 @@ class DatabaseUrls:
     many: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class FromPlatform:
     """Only the real environment may give it, never a `.env` file (DR004)."""
 
@@ -36,8 +33,7 @@ class Kept(Enum):
 SECRET: Final = Kept.DASHBOARD  # `sync: false` in render.yaml: typed once into Render's dashboard
 
 
-@dataclass(frozen=True, slots=True)
-class FromDatabase:
+class FromDatabase(NamedTuple):
     """The internal URL of a database that render.yaml declares.
 
     Attributes:
@@ -47,8 +43,7 @@ class FromDatabase:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class OnRender:
+class OnRender(NamedTuple):
     """What render.yaml sets it to; None leaves it out.
 
     Attributes:

@@ -1,9 +1,8 @@
 """What the sources say: the real environment over one `.env` file. No input or output happens here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from settings.findings import ENVIRONMENT, Finding, Source
 
@@ -11,23 +10,25 @@ from settings.findings import ENVIRONMENT, Finding, Source
 AMBIENT: Final = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGSERVICE", "PGOPTIONS")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One assignment of a `.env` file.
+class Line(NamedTuple):
+    """One assignment of a `.env` file; its representation keeps the value to itself.
 
     Attributes:
         name: The variable.
         number: The line, from 1.
-        text: Its value, kept out of the representation; None when the line cannot be read.
+        text: Its value; None when the line cannot be read.
     """
 
     name: str
     number: int
-    text: str | None = field(repr=False)
+    text: str | None
+
+    def __repr__(self) -> str:
+        """The name and the number."""
+        return f"<Line {self.number}: {self.name}>"
 
 
-@dataclass(frozen=True, slots=True)
-class EnvFile:
+class EnvFile(NamedTuple):
     """A `.env` file as it was read.
 
     Attributes:
@@ -41,12 +42,15 @@ class EnvFile:
     findings: Sequence[Finding] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A variable's text, kept out of the representation, and where it was given."""
+class Given(NamedTuple):
+    """A variable's text, which its representation keeps to itself, and where it was given."""
 
-    text: str = field(repr=False)
+    text: str
     source: Source
+
+    def __repr__(self) -> str:
+        """The place."""
+        return f"<Given in {self.source}>"
 
 
 class Reading:

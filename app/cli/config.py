@@ -30,7 +30,7 @@ def command(
 def document(explained: Report) -> dict[str, object]:
     """The report for machines; a finding's source is a line of text as in the report for people."""
     return asdict(explained) | {
-        name: [asdict(finding) | {"source": finding.source and str(finding.source)} for finding in findings]
+        name: [finding._asdict() | {"source": finding.source and str(finding.source)} for finding in findings]
         for name, findings in (("findings", explained.findings), ("warnings", explained.warnings))
     }
 
