@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.resources import files
 from typing import Final
 
@@ -18,7 +19,8 @@ from app.web.reports import Throttle
 from app.web.service import Service
 from settings import Settings
 
-_STYLE: Final = files("app.web").joinpath("pages/style.css").read_bytes()
+_FILES: Final = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
+"""What pages load, and its media type."""
 
 
 def create_application(settings: Settings) -> FastAPI:
@@ -51,10 +53,11 @@ def create_application(settings: Settings) -> FastAPI:
     application.include_router(health.router)
     application.include_router(visitors.router, include_in_schema=False)
     application.include_router(status.router, include_in_schema=False)
-    application.add_api_route("/style.css", style, include_in_schema=False)
+    for name in _FILES:
+        application.add_api_route(f"/{name}", partial(_file, name), include_in_schema=False, name=name)
     return application
 
 
-def style() -> Response:
-    """The one style sheet."""
-    return Response(_STYLE, media_type="text/css", headers={"Cache-Control": "public, max-age=3600"})
+def _file(name: str) -> Response:
+    content = files("app.web").joinpath("pages", name).read_bytes()
+    return Response(content, media_type=_FILES[name], headers={"Cache-Control": "public, max-age=3600"})
