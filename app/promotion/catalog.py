@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
@@ -109,10 +108,16 @@ class Side:
         database_oid: of the database.
         version: of the server, as `server_version_num`.
         snapshot_xmin: oldest transaction that was running when the snapshot was taken.
+        snapshot_xmax: first transaction id that was not given out then.
+        wal: bytes of write-ahead log written until then; 0 on a standby.
         probe: what its hash functions give for known values.
         relations: by qualified name; those that exist.
-        last_run: the newest run of the pipeline there, if any.
+        unfinished_runs: of the pipeline there.
+        runs: ids of the newest runs, newest first.
+        last_run: the newest finished run, if any.
         last_promotion: the newest row of its promotion ledger.
+        knowledge: the newest row whose promotion came from the source and says what it proved.
+        locked: what the lock expression gave.
     """
 
     label: str
@@ -123,18 +128,16 @@ class Side:
     database_oid: int
     version: int
     snapshot_xmin: int
+    snapshot_xmax: int
+    wal: int
     probe: str
     relations: Mapping[str, Relation] = field(repr=False)
     unfinished_runs: tuple[Mapping[str, Any], ...]
+    runs: tuple[str, ...]
     last_run: Mapping[str, Any] | None
     last_promotion: Mapping[str, Any] | None
+    knowledge: Mapping[str, Any] | None
     locked: bool
-
-    @property
-    def source_as_of(self) -> datetime | None:
-        """When the newest finished run of the pipeline ended there."""
-        at = (self.last_run or {}).get("finished_at")
-        return datetime.fromisoformat(at) if at else None
 
 
 _SIDE: Final = """
@@ -145,17 +148,31 @@ SELECT json_build_object(
   'database_oid', (SELECT oid::bigint FROM pg_database WHERE datname = current_database()),
   'version', current_setting('server_version_num')::int,
   'snapshot_xmin', pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+  'snapshot_xmax', pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+  'wal', CASE WHEN pg_is_in_recovery() THEN 0 ELSE (pg_current_wal_lsn() - '0/0')::bigint END,
   'probe', ({probe}),
   'relations', ({relations}),
   'unfinished_runs', (SELECT coalesce(json_agg(json_build_object('id', id, 'started_at', started_at, 'host', host)), '[]')
      FROM control.runs WHERE outcome = 'running'),
   'last_run', (SELECT json_build_object('id', id, 'outcome', outcome, 'finished_at', finished_at)
      FROM control.runs WHERE outcome <> 'running' ORDER BY finished_at DESC LIMIT 1),
-  'last_promotion', (SELECT to_json(p) FROM control.promotions p WHERE p.known <> '{{}}' ORDER BY id DESC LIMIT 1),
+  'runs', (SELECT coalesce(json_agg(id), '[]') FROM
+     (SELECT id FROM control.runs ORDER BY started_at DESC LIMIT 100) AS r),
+  'last_promotion', (SELECT to_json(p) FROM control.promotions p ORDER BY id DESC LIMIT 1),
+  'knowledge', (SELECT to_json(p) FROM control.promotions p
+     WHERE known->'source'->>'system_identifier' = {cluster} AND known->'source'->>'database_oid' = {database}
+     ORDER BY id DESC LIMIT 1),
   'locked', {lock})"""
 
 
-def describe(cursor: Cursor, label: str, tables: Sequence[tuple[str, str]], *, lock: str) -> Side:
+def describe(
+    cursor: Cursor,
+    label: str,
+    tables: Sequence[tuple[str, str]],
+    *,
+    lock: str = "false",
+    source: Side | None = None,
+) -> Side:
     """Ask one side, in one round trip.
 
     Args:
@@ -163,9 +180,16 @@ def describe(cursor: Cursor, label: str, tables: Sequence[tuple[str, str]], *, l
         label: for people.
         tables: schema and name of the tables to be promoted.
         lock: SQL that takes, or looks for, the advisory lock that tells one database from two.
+        source: the other side, when this is the destination.
     """
     names = ", ".join(f"({literal(schema)}, {literal(name)})" for schema, name in tables)
-    query = _SIDE.format(probe=_PROBE, relations=_RELATIONS.replace("<names>", names), lock=lock)
+    query = _SIDE.format(
+        probe=_PROBE,
+        relations=_RELATIONS.replace("<names>", names),
+        lock=lock,
+        cluster=literal(source.system_identifier if source else ""),
+        database=literal(str(source.database_oid) if source else ""),
+    )
     # Under this search_path format_type qualifies every type outside pg_catalog.
     cursor.execute(f"{PINNED}, set_config('search_path', 'pg_catalog', true)")
     cursor.execute(query)
@@ -174,5 +198,6 @@ def describe(cursor: Cursor, label: str, tables: Sequence[tuple[str, str]], *, l
     said: dict[str, Any] = row[0] if isinstance(row[0], dict) else json.loads(row[0])
     relations = [Relation.from_catalog(relation) for relation in said.pop("relations") or ()]
     said["unfinished_runs"] = tuple(said["unfinished_runs"])
+    said["runs"] = tuple(said["runs"])
     said["locked"] = bool(said["locked"])
     return Side(label=label, relations={r.quoted: r for r in relations}, **said)

@@ -4,16 +4,17 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
 from app.promotion import guard
 from app.promotion.catalog import Side, describe
-from app.promotion.fingerprint import Compared, differences
+from app.promotion.fingerprint import Compared, Difference, differences, unwritten
 from app.promotion.guard import Tolerance
 from app.promotion.hashing import Hashing
+from app.promotion.known import Knowledge, knowledge
 from app.promotion.plan import Plan, Sample, TablePlan, same_columns
 from app.promotion.relation import Relation
 from app.promotion.waiting import at_once
@@ -89,13 +90,39 @@ def make_plan(
     relations = _shared(*sides, names)
     request.phase("compare")
     with timed(seconds, "compare"):
-        found = differences(source, destination, [Compared(relation) for relation in relations], hashing)
+        careful = request.full or request.verify_full
+        known = None if careful else knowledge(*sides, relations)
+        found = compare(source, destination, relations, hashing, known)
     tables = [TablePlan(r, d) for r, d in zip(relations, found, strict=True)]
     if request.samples and any(table.changes for table in tables):
         with timed(seconds, "samples"):
             tables = _sampled(source, destination, tables)
-    plan = Plan(*sides, hashing, tuple(tables), tuple(findings), seconds)
-    return Plan(*sides, hashing, plan.tables, (*findings, *guard.changes(plan, request.tolerance)), seconds)
+    plan = Plan(*sides, hashing, tuple(tables), tuple(findings), seconds, incremental=known is not None)
+    return replace(plan, findings=(*findings, *guard.changes(plan, request.tolerance)))
+
+
+def compare(
+    source: Cursor,
+    destination: Cursor,
+    relations: Sequence[Relation],
+    hashing: Hashing,
+    known: Knowledge | None,
+) -> list[Difference]:
+    """Compare every table, skipping what is known."""
+    if known is None:
+        return differences(source, destination, [Compared(relation) for relation in relations], hashing)
+    same = [relation for relation in relations if relation.quoted in known.rows]
+    if not known.untouched:
+        same = unwritten(source, destination, same, known.rows, (known.source, known.destination))
+    rest = [relation for relation in relations if relation not in same]
+    compared = [
+        Compared(r, known=(known.source, known.destination) if r.quoted in known.rows else None) for r in rest
+    ]
+    found = dict(
+        zip([r.quoted for r in rest], differences(source, destination, compared, hashing), strict=True)
+    )
+    unchanged = {r.quoted: Difference(rows=(known.rows[r.quoted],) * 2, sums=None) for r in same}
+    return [(found | unchanged)[relation.quoted] for relation in relations]
 
 
 def _describe(
@@ -114,6 +141,7 @@ def _describe(
         request.tables,
         lock="EXISTS (SELECT FROM pg_locks JOIN pg_database d ON d.oid = database"
         f" WHERE locktype = 'advisory' AND objid = {key} AND d.datname = current_database())",
+        source=ours,
     )
     return ours, theirs
 

@@ -7,6 +7,7 @@ from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.database.origin import Origin
 from app.promotion import guard
 from app.promotion.apply import stage_and_run
+from app.promotion.known import remembered
 from app.promotion.ledger import Entry
 from app.promotion.plan import Plan
 from app.promotion.planning import Request, make_plan, timed
@@ -135,5 +136,5 @@ def _entry(made: Plan, request: Request, origin: Origin, seconds: Mapping[str, f
         },
         seconds=seconds,
         overrides={g: why for g, why in request.tolerance.overrides.items() if g in used},
-        known={},
+        known=remembered(made),
     )  # fmt: skip

@@ -75,7 +75,7 @@ def plan(production: ReadOnlyDatabase[Any], promotion: int | None) -> RollbackPl
     with production.read(snapshot=True) as transaction, transaction.cursor() as cursor:
         chosen = _ledger_row(cursor, promotion)
         names = [_split(table) for table in chosen["columns"]]
-        side = describe(cursor, label, names, lock="false")
+        side = describe(cursor, label, names)
         if side.stamped_as != DatabaseTarget.RENDER_PROD:
             raise NotUndoableError(f"{label} is stamped {side.stamped_as or 'nothing'}, not render_prod.")
         hashing = Hashing.from_stored(int(chosen["seed"]))

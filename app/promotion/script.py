@@ -276,7 +276,6 @@ def _forget(limits: Limits) -> str:
 def _remember() -> str:
     return """UPDATE control.promotions SET
   seconds = seconds || jsonb_build_object('locked', round(extract(epoch FROM clock_timestamp() - _begun), 3)),
-  known = CASE WHEN known = '{}' THEN known ELSE jsonb_set(known, '{destination}', known->'destination'
-    || jsonb_build_object('xmin', pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
-                          'xid', pg_current_xact_id()::text::bigint)) END
+  known = jsonb_set(known, '{destination}', coalesce(known->'destination', '{}')
+    || jsonb_build_object('xid', pg_current_xact_id()::text::bigint))
 WHERE id = _promotion;"""
