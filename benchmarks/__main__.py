@@ -12,7 +12,7 @@ AREAS: Final = ("settings", "guards", "pipeline", "duplicates", "promotion", "co
 def main() -> None:
     """Run the areas that are named, or all of them."""
     print(f"Measured with {machine()}; medians, variants taking turns.")
-    for area in sys.argv[1:] or AREAS:
+    for area in [word for word in sys.argv[1:] if not word.isdigit()] or AREAS:
         if area not in AREAS:
             sys.exit(f"{area} is none of {', '.join(AREAS)}")
         print(f"\n## {area}\n")

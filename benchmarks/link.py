@@ -1,0 +1,136 @@
+"""A link between a client and a server: slow, counted, or cut."""
+
+import queue
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+_PIECE: Final = 64 * 1024
+
+
+@dataclass
+class Link:
+    """A TCP relay on loopback.
+
+    Attributes:
+        port: of the server behind it.
+        delay: seconds that a piece takes in one direction: half a round trip.
+        rate: bytes a second in each direction; None for no limit.
+        up: bytes from clients to the server.
+        down: bytes from the server to clients.
+        turns: how often a client sent something after it had heard from the server: its round trips.
+        cut_after: bytes upwards after which every connection is cut; None for never.
+    """
+
+    port: int
+    delay: float = 0.0
+    rate: float | None = None
+    up: int = 0
+    down: int = 0
+    turns: int = 0
+    cut_after: int | None = None
+    _listener: socket.socket = field(init=False)
+    _sockets: list[socket.socket] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Listen on a free port."""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def entrance(self) -> int:
+        """The port that clients connect to."""
+        return int(self._listener.getsockname()[1])
+
+    def cut(self) -> None:
+        """Reset every connection that goes through."""
+        for connected in self._sockets:
+            with suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Stop listening and cut what is left."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.port))
+            for connected in (client, server):
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._sockets += [client, server]
+            heard = [True]
+            for origin, target, upwards in ((client, server, True), (server, client, False)):
+                pieces: queue.Queue[tuple[float, bytes]] = queue.Queue(maxsize=64)
+                threading.Thread(
+                    target=self._take, args=(origin, pieces, heard), kwargs={"upwards": upwards}, daemon=True
+                ).start()
+                threading.Thread(target=self._give, args=(target, pieces), daemon=True).start()
+
+    def _take(
+        self,
+        origin: socket.socket,
+        pieces: "queue.Queue[tuple[float, bytes]]",
+        heard: list[bool],
+        *,
+        upwards: bool,
+    ) -> None:
+        free = time.monotonic()
+        while True:
+            try:
+                data = origin.recv(_PIECE)
+            except OSError:
+                data = b""
+            if upwards:
+                self.up += len(data)
+                self.turns += heard[0] and bool(data)
+                heard[0] = False
+                if self.cut_after is not None and self.up > self.cut_after:
+                    self.cut()
+            else:
+                self.down += len(data)
+                heard[0] = True
+            free = max(free, time.monotonic()) + (len(data) / self.rate if self.rate else 0)
+            pieces.put((free + self.delay, data))
+            if self.rate:
+                time.sleep(max(0, free - time.monotonic()))
+            if not data:
+                return
+
+    @staticmethod
+    def _give(target: socket.socket, pieces: "queue.Queue[tuple[float, bytes]]") -> None:
+        while True:
+            due, data = pieces.get()
+            time.sleep(max(0, due - time.monotonic()))
+            try:
+                if not data:
+                    target.shutdown(socket.SHUT_WR)
+                    return
+                target.sendall(data)
+            except OSError:
+                data = b"gone"
+                with suppress(OSError):
+                    target.close()
+                while data:
+                    _, data = pieces.get()
+                return
+
+
+@contextmanager
+def linked(port: int, *, delay: float = 0.0, rate: float | None = None) -> Iterator[Link]:
+    """A link that is closed at the end."""
+    link = Link(port, delay=delay, rate=rate)
+    try:
+        yield link
+    finally:
+        link.close()

