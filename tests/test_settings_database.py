@@ -1,8 +1,13 @@
 """Which database is chosen, and what may be done there (design, DR001, DR002)."""
 
-import pytest
+import os
+from pathlib import Path
 
-from settings import Access, ConfigurationError, DatabaseTarget, Rule, Settings
+import pytest
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings
+
+from settings import Access, ConfigurationError, DatabaseSettings, DatabaseTarget, Rule, Settings, Source
 
 LOCAL = "postgresql://user:password@localhost:5432/local"
 DEV = "postgresql://user:password@dpg-dev-a.oregon-postgres.render.com/dev"
@@ -50,3 +55,165 @@ def test_every_problem_is_told_at_once() -> None:
         ("RENDER_DEV_EXTERNAL_DB_URL", Rule.URL_AMBIGUOUS),
         ("RENDER_EXTERNAL_DB_URL", Rule.URL_MISSING),
     }
+
+
+def test_settings_are_pydantic_settings() -> None:
+    """Whoever knows pydantic-settings knows these."""
+    assert issubclass(Settings, BaseSettings)
+    assert issubclass(DatabaseSettings, BaseSettings)
+
+
+def test_the_database_settings_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`DatabaseSettings()` reads the process like `Settings().database`."""
+    monkeypatch.setenv("DATABASE_CONNECTION_STRING", LOCAL)
+    monkeypatch.setenv("PORT", "not a port: another group's business")
+    assert DatabaseSettings().local_url == SecretStr(LOCAL.replace("postgresql", "postgresql+psycopg2"))
+
+
+def test_names_for_people() -> None:
+    """Each target has one."""
+    urls = {
+        "DATABASE_CONNECTION_STRING": LOCAL,
+        "RENDER_DEV_EXTERNAL_DB_URL": DEV,
+        "RENDER_EXTERNAL_DB_URL": PRODUCTION,
+    }
+    names = [
+        DatabaseSettings.from_environ(urls | {"DATABASE_TARGET": target}).environment_name
+        for target in DatabaseTarget
+    ]
+    assert names == ["Local PostgreSQL", "Render development", "Render production"]
+
+
+def test_production_is_the_internal_database_on_render() -> None:
+    """Whatever the target is; and the external one where there is no internal one (design, section 2)."""
+    internal = "postgresql://user:password@dpg-prod-a/prod"
+    environ = {"DATABASE_TARGET": "render_dev", "RENDER": "true", "RENDER_DEV_EXTERNAL_DB_URL": DEV}
+    both = environ | {"RENDER_INTERNAL_DB_URL": internal, "RENDER_EXTERNAL_DB_URL": PRODUCTION}
+    only_external = environ | {"RENDER_EXTERNAL_DB_URL": PRODUCTION}
+    assert "@dpg-prod-a/" in DatabaseSettings.from_environ(both).production_url.get_secret_value()
+    assert (
+        "@dpg-prod-a.oregon" in DatabaseSettings.from_environ(only_external).production_url.get_secret_value()
+    )
+
+
+def test_production_from_elsewhere_never_uses_the_internal_name() -> None:
+    """It cannot be reached from outside of Render; the error names the variable that is needed there."""
+    environ = {
+        "DATABASE_CONNECTION_STRING": LOCAL,
+        "RENDER_INTERNAL_DB_URL": "postgresql://user@dpg-prod-a/prod",
+    }
+    with pytest.raises(ConfigurationError) as caught:
+        _ = DatabaseSettings.from_environ(environ).production_url
+    assert [finding.variable for finding in caught.value.findings] == ["RENDER_EXTERNAL_DB_URL"]
+
+
+def test_settings_are_frozen() -> None:
+    """Neither a field nor a second `__init__` changes them."""
+    database = DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": LOCAL})
+    with pytest.raises(ValidationError, match="frozen"):
+        database.target = DatabaseTarget.RENDER_PROD  # type: ignore[misc]  # that is the point
+    with pytest.raises(TypeError, match="frozen"):
+        database.__init__()  # type: ignore[misc]  # that is the point
+    assert database.target is DatabaseTarget.LOCAL
+
+
+def test_a_copy_cannot_be_made_wrong() -> None:
+    """`model_copy(update=...)` reads and checks what it makes like any other settings."""
+    database = DatabaseSettings.from_environ(
+        {"DATABASE_CONNECTION_STRING": LOCAL, "RENDER_DEV_EXTERNAL_DB_URL": DEV}
+    )
+    changed = database.model_copy(update={"target": DatabaseTarget.RENDER_DEV})
+    assert changed.active_url == changed.dev_external_url
+    assert changed.target_is_explicit
+    assert not database.target_is_explicit
+    for update, rule in (
+        ({"target": "staging"}, Rule.TARGET_UNKNOWN),
+        ({"target": DatabaseTarget.RENDER_PROD}, Rule.URL_MISSING),
+        ({"DATABASE_CONNECTION_STRING": None}, Rule.URL_MISSING),
+        ({"prod_external_url": SecretStr(LOCAL)}, Rule.SAME_DATABASE),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            database.model_copy(update=update)
+        assert [finding.rule for finding in caught.value.findings] == [rule]
+
+
+def test_a_group_can_be_replaced_by_another_of_its_kind() -> None:
+    """`Settings.model_copy` takes whole groups, and nothing else."""
+    first = Settings.from_environ({"DATABASE_CONNECTION_STRING": LOCAL, "PORT": "9000"})
+    database = DatabaseSettings.from_environ(
+        {"DATABASE_TARGET": "render_dev", "RENDER_DEV_EXTERNAL_DB_URL": DEV}
+    )
+    second = first.model_copy(update={"database": database})
+    assert second.database == database
+    assert second.web.port == 9000
+    with pytest.raises(TypeError, match="no group"):
+        first.model_copy(update={"database": first.web})
+    with pytest.raises(TypeError, match="no group"):
+        first.model_copy(update={"colour": database})
+
+
+def test_settings_can_be_compared_and_hashed() -> None:
+    """Two readings of the same environment are the same settings."""
+    one, other = (Settings.from_environ({"DATABASE_CONNECTION_STRING": LOCAL}) for _ in range(2))
+    assert one == other
+    assert hash(one.database) == hash(other.database)
+
+
+def test_an_error_is_a_value_error_that_stands_alone() -> None:
+    """A `ValueError` with the exit status of sysexits' EX_CONFIG, and without another exception inside."""
+    with pytest.raises(ValueError, match="has a problem") as caught:
+        DatabaseSettings.from_environ({})
+    assert isinstance(caught.value, ConfigurationError)
+    assert (caught.value.exit_status, caught.value.__cause__, caught.value.__context__) == (78, None, None)
+
+
+def test_an_error_tells_where_and_how_to_mend(tmp_path: Path) -> None:
+    """Variable, place, problem, and the line to type, each as its own value and in the text."""
+    path = tmp_path / ".env"
+    path.write_text("DATABASE_TARGET=staging\n")
+    path.chmod(0o600)
+    with pytest.raises(ConfigurationError) as caught:
+        DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": " "}, path)
+    target, missing = caught.value.findings
+    assert (target.variable, target.source, target.remedy) == (
+        "DATABASE_TARGET",
+        Source(path, 1),
+        "DATABASE_TARGET=local",
+    )
+    assert (missing.problem, str(missing.source)) == (
+        "is blank, and the target local needs it",
+        "environment",
+    )
+    assert missing.remedy == "DATABASE_CONNECTION_STRING=postgresql://user:password@host:5432/name"
+    assert str(caught.value) == (
+        "The configuration has 2 problems.\n\n"
+        f"DATABASE_TARGET ({path}:1) is none of local, render_dev, render_prod\n    DATABASE_TARGET=local\n\n"
+        "DATABASE_CONNECTION_STRING (environment) is blank, and the target local needs it\n"
+        "    DATABASE_CONNECTION_STRING=postgresql://user:password@host:5432/name"
+    )
+
+
+def test_the_remedies_work(tmp_path: Path) -> None:
+    """Typing what the error says mends the configuration."""
+    environ = {"DATABASE_TARGET": "locale", "PGHOSTADDR": "192.0.2.1"}
+    with pytest.raises(ConfigurationError) as caught:
+        DatabaseSettings.from_environ(environ)
+    for finding in caught.value.findings:
+        name, _, value = finding.remedy.partition("=")
+        environ[name] = value
+    with pytest.raises(ConfigurationError) as caught:
+        DatabaseSettings.from_environ(environ)
+    [ambient] = caught.value.findings
+    assert ambient.remedy == "unset PGHOSTADDR"
+    del environ[ambient.remedy.removeprefix("unset ")]
+    assert DatabaseSettings.from_environ(environ).target is DatabaseTarget.LOCAL
+
+
+def test_the_process_s_libpq_variables_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Settings()` sees what libpq would see; a `.env` file's `PGHOSTADDR`, which libpq never sees, is nothing."""
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DATABASE_CONNECTION_STRING", LOCAL)
+    monkeypatch.setenv("PGSERVICE", "elsewhere")
+    with pytest.raises(ConfigurationError, match="PGSERVICE"):
+        DatabaseSettings()
