@@ -4,7 +4,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -35,11 +35,12 @@ class Link:
     cut_after: int | None = None
     _listener: socket.socket = field(init=False)
     _sockets: list[socket.socket] = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Listen on a free port."""
         self._listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._start(self._accept)
 
     @property
     def entrance(self) -> int:
@@ -56,8 +57,16 @@ class Link:
         """Stop listening and cut what is left."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
         self.cut()
+        for thread in self._threads:
+            thread.join()
+        for ended in (self._listener, *self._sockets):
+            ended.close()
+
+    def _start(self, work: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _accept(self) -> None:
         while True:
@@ -72,18 +81,15 @@ class Link:
             heard = [True]
             for origin, target, upwards in ((client, server, True), (server, client, False)):
                 pieces: queue.Queue[tuple[float, bytes]] = queue.Queue(maxsize=64)
-                threading.Thread(
-                    target=self._take, args=(origin, pieces, heard), kwargs={"upwards": upwards}, daemon=True
-                ).start()
-                threading.Thread(target=self._give, args=(target, pieces), daemon=True).start()
+                self._start(self._take, origin, pieces, heard, upwards)
+                self._start(self._give, target, pieces)
 
     def _take(
         self,
         origin: socket.socket,
         pieces: "queue.Queue[tuple[float, bytes]]",
         heard: list[bool],
-        *,
-        upwards: bool,
+        upwards: bool,  # noqa: FBT001 - handed to a thread
     ) -> None:
         free = time.monotonic()
         while True:
@@ -112,17 +118,12 @@ class Link:
         while True:
             due, data = pieces.get()
             time.sleep(max(0, due - time.monotonic()))
-            try:
-                if not data:
+            with suppress(OSError):
+                if data:
+                    target.sendall(data)
+                else:
                     target.shutdown(socket.SHUT_WR)
-                    return
-                target.sendall(data)
-            except OSError:
-                data = b"gone"
-                with suppress(OSError):
-                    target.close()
-                while data:
-                    _, data = pieces.get()
+            if not data:
                 return
 
 
