@@ -20,7 +20,8 @@ def command(
     what: Annotated[str, typer.Argument(metavar="EVENT", help="An event's key, or words of its name.")],
 ) -> None:
     """Tell where an event came from, what was merged, and which rule dropped what is not published."""
-    database = open_reader(Settings().database, process="explain")
+    settings = Settings()
+    database = open_reader(settings.database, process="explain", connections=settings.connections)
     found = explain(database, what)
     database.dispose()
     if not found:

@@ -25,17 +25,25 @@ def command(
     The active target needs no consent. Production has to be named and confirmed with the revision,
     so that a consent written down somewhere is good for one migration only.
     """
-    settings = Settings().database
+    everything = Settings()
+    settings, connections = everything.database, everything.connections
     if production or settings.target is DatabaseTarget.RENDER_PROD:
         permit = grant(Purpose.MIGRATION, DatabaseTarget.RENDER_PROD)
-        database: WritableDatabase = open_production_writer(settings, permit, process="migrate")
+        database: WritableDatabase = open_production_writer(
+            settings, permit, process="migrate", connections=connections
+        )
         consent.obtain(
             f"Migrate production ({database.label}) to revision {newest_revision()}.",
             expected=newest_revision(),
             given=confirm,
         )
     else:
-        database = open_writer(settings, process="migrate", permit=grant(Purpose.MIGRATION, settings.target))
+        database = open_writer(
+            settings,
+            process="migrate",
+            permit=grant(Purpose.MIGRATION, settings.target),
+            connections=connections,
+        )
     before, after = migrate(database)
     where = f"{database.environment} ({database.label})"
     if before == after:

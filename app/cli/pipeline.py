@@ -72,7 +72,7 @@ def run_and_show(
     """
     refuse_production(settings.database)
     listed = read_sources(settings.pipeline.sources_file)
-    database = open_writer(settings.database, process="pipeline")
+    database = open_writer(settings.database, process="pipeline", connections=settings.connections)
     production = _production(settings)
     now = datetime.now(UTC)
     try:
@@ -137,6 +137,6 @@ def _check(settings: Settings, first: str, last: str, *, promote: bool) -> None:
 def _production(settings: Settings) -> ReadOnlyDatabase | None:
     """Where visitors' reports are; nowhere when no production is configured."""
     try:
-        return open_production_reader(settings.database, process="pipeline")
+        return open_production_reader(settings.database, process="pipeline", connections=settings.connections)
     except ConfigurationError:
         return None

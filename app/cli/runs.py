@@ -23,7 +23,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """List the pipeline's runs on the active database: when, who, on what code, how it went."""
-    database = open_reader(Settings().database, process="runs")
+    settings = Settings()
+    database = open_reader(settings.database, process="runs", connections=settings.connections)
     found = recent(database, limit)
     database.dispose()
     if as_json:
