@@ -37,7 +37,7 @@ def read_feed(body: bytes, origin: Origin, url: str) -> tuple[list[Sighting | Re
         entries = list(feed.entries)
     except _MALFORMED as error:
         raise origin.failure(f"is not a feed: {error}") from error
-    if not feed.version and not entries:
+    if not feed.get("version") and not entries:
         raise origin.failure(f"is not a feed: {feed.get('bozo_exception', 'it holds no items')}")
     findings: list[Sighting | Reject] = []
     links: list[str] = []

@@ -1,5 +1,6 @@
 """Recurrence rules that no dance has, and that would take an expansion hours."""
 
+from calendar import monthrange
 from datetime import date, datetime
 from math import prod
 from typing import Any, Final
@@ -9,7 +10,10 @@ import icalendar
 _TOO_OFTEN: Final = frozenset({"SECONDLY", "MINUTELY", "HOURLY"})
 _FIRST_YEAR: Final = 1970
 _MOST_TIMES_A_DAY: Final = 24
-_LONGEST_MONTHS: Final = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
+_MOST_WEEKS: Final = 5
+_MONTHS: Final = 12
+_WITH_POSITIONS: Final = frozenset({"MONTHLY", "YEARLY"})
+_STRANGE: Final = ("BYYEARDAY", "BYWEEKNO")
 
 
 def check_recurrence(event: icalendar.Component) -> None:
@@ -45,13 +49,29 @@ def _check_rule(rule: Any) -> None:
     frequency = ",".join(map(str, rule.get("FREQ", []))).upper()
     if frequency in _TOO_OFTEN:
         raise ValueError(f"repeats {frequency.lower()}, which no event does")
+    if "COUNT" in rule and "UNTIL" in rule:
+        raise ValueError("repeats with COUNT and UNTIL, of which RFC 5545 permits one")
+    if any(interval < 1 for interval in rule.get("INTERVAL", [])):
+        raise ValueError(f"repeats every {rule['INTERVAL'][0]} times, which is no rhythm")
+    strange = [part for part in _STRANGE if part in rule]
+    if strange:
+        raise ValueError(f"repeats by {strange[0]}, which no event does")
     times = prod(max(1, len(rule.get(part, []))) for part in ("BYHOUR", "BYMINUTE", "BYSECOND"))
     if times > _MOST_TIMES_A_DAY:
         raise ValueError(f"repeats {times} times a day, which no event does")
-    months, days = rule.get("BYMONTH", []), rule.get("BYMONTHDAY", [])
-    if (
-        months
-        and days
-        and not any(abs(day) <= _LONGEST_MONTHS.get(month, 31) for month in months for day in days)
-    ):
+    positions = rule.get("BYSETPOS", [])
+    if positions and (frequency not in _WITH_POSITIONS or any(abs(one) > _MOST_WEEKS for one in positions)):
+        raise ValueError(f"repeats {frequency.lower()} at position {positions[0]}, which never comes")
+    weeks = [abs(day.relative) for day in rule.get("BYDAY", []) if day.relative]
+    if weeks and ("BYMONTHDAY" in rule or max(weeks) > _MOST_WEEKS):
+        raise ValueError(
+            f"repeats in week {max(weeks)} of the month and on a day of it, which hardly ever comes"
+        )
+    months, days = rule.get("BYMONTH", [1]), rule.get("BYMONTHDAY", [1])
+    if not any(1 <= abs(day) <= _days_of(month) for month in months for day in days):
         raise ValueError(f"repeats on day {days[0]} of month {months[0]}, which never comes")
+
+
+def _days_of(month: int) -> int:
+    """The most days that a month can have; 0 for what is no month."""
+    return monthrange(2000, month)[1] if 1 <= month <= _MONTHS else 0

@@ -14,6 +14,12 @@ from app.pipeline.sources.formats.schema_org import Item, event_type_of, read_ev
 DEEPEST: Final = 40
 """Levels of nesting that are looked into."""
 
+MOST_SCOPES: Final = 2_000
+"""Microdata items in a page, and with `DEEPEST_SCOPE` what extruct reads in seconds: it reads nested ones again."""
+DEEPEST_SCOPE: Final = 12
+
+_SCOPES: Final = etree.XPath("count(//*[@itemscope])")
+_DEEP: Final = etree.XPath("boolean(//*[@itemscope][count(ancestor::*[@itemscope]) >= $deepest])")
 _COMMENT: Final = re.compile(r"^\s*(?:<!--|//\s*<!\[CDATA\[|/\*.*?\*/)|(?:-->|//\s*\]\]>)\s*$", re.DOTALL)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -31,7 +37,7 @@ def parse_html(text: str) -> html.HtmlElement | None:
     data = _CONTROL.sub("", text).encode("utf-8", "replace")
     if not data.strip():
         return None
-    parser = html.HTMLParser(encoding="utf-8", huge_tree=True)
+    parser = html.HTMLParser(encoding="utf-8")
     try:
         return html.document_fromstring(data, parser=parser)
     except (etree.ParserError, ValueError):
@@ -108,6 +114,9 @@ def _from_microdata(
     text: str, tree: html.HtmlElement, origin: Origin, url: str
 ) -> Iterator[Sighting | Reject]:
     if "itemscope" not in text.lower():
+        return
+    if _SCOPES(tree) > MOST_SCOPES or _DEEP(tree, deepest=DEEPEST_SCOPE):
+        yield origin.reject("microdata of too many items, or nested too deep", text[:2_000])
         return
     # Importing extruct takes most of a second (it loads rdflib), and few pages need it.
     from extruct.w3cmicrodata import MicrodataExtractor  # noqa: PLC0415 - see above
