@@ -43,7 +43,7 @@ def found_same(pair: Pair) -> bool:
     days: dict[date, list[object]] = {}
     for draft in drafts:
         days.setdefault(draft.start_date, []).append(draft)
-    return len(days) == 1 and len(group(drafts)[0]) == 1
+    return len(days) == 1 and len(group(drafts)) == 1
 
 
 def precision_and_recall() -> tuple[float, float, list[Pair]]:

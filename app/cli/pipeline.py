@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from importlib import import_module
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
+from app.cli.promote import promote_after_run
 from app.cli.watching import table_of, watch
 from app.database.engines import open_production_reader, open_writer
 from app.database.guards import refuse_production
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.pipeline.event import Finding
 from app.pipeline.memory import StoredMemory
+from app.pipeline.questions import Endpoint, Judge
 from app.pipeline.run import STAGES, Plan, Result, run
 from app.pipeline.sources.entry import Entry
 from app.pipeline.sources.fetching import Fetcher
@@ -57,7 +58,7 @@ def command(
     console = Console(highlight=False, soft_wrap=True)
     result = run_and_show(settings, console, first=first, last=last, resume=resume)
     if promote:
-        import_module("app.cli.promote").promote_after_run(settings, run_id=result.run_id, confirm=confirm)
+        promote_after_run(settings, run_id=result.run_id, confirm=confirm)
     if result.failures:
         raise typer.Exit(1)
 
@@ -74,13 +75,16 @@ def run_and_show(
     listed = read_sources(settings.pipeline.sources_file)
     database = open_writer(settings.database, process="pipeline", connections=settings.connections)
     production = _production(settings)
+    judge = _judge(settings, database)
     now = datetime.now(UTC)
     try:
         with (
             _sources(listed, database, (now - _PAST).date()) as (sources, memory),
             watch(console) as observer,
         ):
-            plan = Plan(sources=sources, memory=memory, first=first, last=last, resume=resume, now=now)
+            plan = Plan(
+                sources=sources, memory=memory, first=first, last=last, resume=resume, now=now, judge=judge
+            )
             result = run(database, plan, observer, production=production)
     finally:
         database.dispose()
@@ -140,3 +144,20 @@ def _production(settings: Settings) -> ReadOnlyDatabase | None:
         return open_production_reader(settings.database, process="pipeline", connections=settings.connections)
     except ConfigurationError:
         return None
+
+
+def _judge(settings: Settings, database: WritableDatabase) -> Judge | None:
+    """The language model; None when it is not configured."""
+    asked = settings.pipeline
+    if not (asked.model_url and asked.model_name):
+        return None
+    from app.pipeline.judging import LanguageModel  # noqa: PLC0415 - takes a second to import, and most runs have none
+
+    endpoint = Endpoint(
+        url=asked.model_url,
+        model=asked.model_name,
+        key=asked.model_key.get_secret_value() if asked.model_key else "",
+        budget=asked.model_budget,
+        timeout=asked.model_timeout,
+    )
+    return LanguageModel(endpoint, database)

@@ -110,3 +110,18 @@ class Event:
         for draft in self.members:
             draft.event_key = None
             draft.drop(rule, reason)
+
+
+def listing(draft: Draft) -> dict[str, object]:
+    """A draft as a listing in a calendar, for whoever judges it: nothing in it changes from run to run."""
+    return {
+        "name": draft.name,
+        "starts": f"{draft.start_date} {draft.start_time or ''}".strip(),
+        "ends": str(draft.end_time or ""),
+        "place": f"{draft.venue.name}, {draft.venue.city or ''}" if draft.venue else "",
+        "kind": draft.event_type,
+        "styles": list(draft.dance_styles),
+        "price": draft.price.text,
+        "organiser": draft.organiser,
+        "description": draft.description[:400],
+    }

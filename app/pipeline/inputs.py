@@ -18,19 +18,19 @@ SELECT
 """
 
 
-def digest_of(transaction: ReadTransaction, now: datetime, options: str) -> str:
+def digest_of(transaction: ReadTransaction, now: datetime, model: str) -> str:
     """What the stages would work on now, with the tables that they write.
 
     Args:
         transaction: of the working database.
         now: the run's moment; its day counts, because rules about time go by days.
-        options: whatever else decides, such as the language model's name.
+        model: the language model's name, blank without one.
     """
     with transaction.cursor() as cursor:
         cursor.execute(_STATE)
         state = cursor.fetchone()
     return blake2b(
-        f"{state} {now.astimezone(UTC):%Y-%m-%d} {options} {_code()}".encode(), digest_size=16
+        f"{state} {now.astimezone(UTC):%Y-%m-%d} {model} {_code()}".encode(), digest_size=16
     ).hexdigest()
 
 

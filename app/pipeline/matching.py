@@ -111,7 +111,8 @@ def compare(one: Draft, other: Draft) -> Match:
     needed = max(needed, _needed(one, other, gap, is_common=left.is_common or right.is_common))
     if score >= needed:
         return Match(Verdict.SAME, score)
-    return Match(Verdict.UNSURE if score >= _LIMITS["grey"] else Verdict.DIFFERENT, score)
+    is_grey = needed < _NEVER and one.source != other.source and score >= _LIMITS["grey"]
+    return Match(Verdict.UNSURE if is_grey else Verdict.DIFFERENT, score)
 
 
 def _needed(one: Draft, other: Draft, gap: int | None, *, is_common: bool) -> int:

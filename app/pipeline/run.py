@@ -10,6 +10,7 @@ from uuid import UUID
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.errors import Refused
 from app.pipeline import inputs, ledger
+from app.pipeline.questions import Judge
 from app.pipeline.stage import SILENT, Context, Memory, Observer, Source, Stage, StageReport, Work
 from app.pipeline.stages import clean_up, collect, deduplicate, normalise, relevance, store
 from settings import DatabaseTarget
@@ -58,6 +59,7 @@ class Plan:
         last: the last stage.
         resume: go on with the run that was killed.
         now: the run's moment.
+        judge: the language model, when one is configured.
     """
 
     sources: Sequence[Source] = ()
@@ -66,6 +68,7 @@ class Plan:
     last: str = "store"
     resume: bool = False
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    judge: Judge | None = None
 
 
 def run(
@@ -97,7 +100,7 @@ def run(
         )
         context = Context(
             database=database, run_id=run_id, now=now, observer=observer, sources=tuple(plan.sources),
-            memory=plan.memory, production=production, skip=done,
+            memory=plan.memory, production=production, skip=done, judge=plan.judge,
         )  # fmt: skip
         try:
             return _stages(context, first, plan.last)
@@ -109,7 +112,7 @@ def run(
 def _stages(context: Context, first: str, last: str) -> Result:
     work, reports, up_to_date = Work(), [], False
     names = list(STAGES)
-    start, collected = names.index(first), 0
+    start = names.index(first)
     for position, name in enumerate(names[: names.index(last) + 1]):
         if position < start:
             _replay(name, work, context)
@@ -118,10 +121,8 @@ def _stages(context: Context, first: str, last: str) -> Result:
             up_to_date = True
             break
         reports.append(_stage(name, position, work, context))
-        collected = len(work.failures) if name == "collect" else collected
     outcome = "incomplete" if work.failures else "done"
-    # What a language model left open is asked again, so such a result doesn't count as settled.
-    settled = len(work.failures) == collected and (up_to_date or last == "store")
+    settled = not work.unsettled and (up_to_date or last == "store")
     detail = {"inputs": _inputs(context)} if settled else {}
     ledger.finish(context.database, context.run_id, outcome, failures=work.failures, **detail)
     return Result(context.run_id, outcome, tuple(reports), tuple(work.failures), up_to_date)
@@ -151,9 +152,13 @@ def _first_open(done: frozenset[str]) -> str:
 
 def _nothing_new(context: Context) -> bool:
     with context.database.read() as transaction:
-        return ledger.last_inputs(transaction) == inputs.digest_of(transaction, context.now, context.options)
+        return ledger.last_inputs(transaction) == inputs.digest_of(transaction, context.now, _model(context))
 
 
 def _inputs(context: Context) -> str:
     with context.database.read() as transaction:
-        return inputs.digest_of(transaction, context.now, context.options)
+        return inputs.digest_of(transaction, context.now, _model(context))
+
+
+def _model(context: Context) -> str:
+    return context.judge.model if context.judge else ""

@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.pipeline.draft import Draft, Event
 from app.pipeline.event import Finding
+from app.pipeline.questions import Judge, Judged, Question
 
 
 class Source(Protocol):
@@ -65,12 +66,14 @@ class Work:
         events: what came out of them, from `deduplicate` on.
         reported: keys of the events that visitors reported as cancelled.
         failures: what a stage went on without, for people; any makes the run incomplete.
+        unsettled: questions stay open that the next run should ask again.
     """
 
     drafts: list[Draft] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     reported: frozenset[str] = frozenset()
     failures: list[str] = field(default_factory=list)
+    unsettled: bool = False
 
     def in_play(self) -> list[Draft]:
         """The drafts that no rule took out."""
@@ -100,7 +103,7 @@ class Context:
         memory: what places gave last time.
         production: where visitors' reports come from; None when none is configured.
         skip: sources that the run which this one resumes had finished.
-        options: whatever else decides what the stages do, for the digest of their inputs.
+        judge: answers what the rules leave open; None: it stays open.
     """
 
     database: WritableDatabase
@@ -111,7 +114,7 @@ class Context:
     memory: Memory | None = None
     production: ReadOnlyDatabase | None = None
     skip: frozenset[str] = frozenset()
-    options: str = ""
+    judge: Judge | None = None
 
 
 class _Silent:
@@ -131,6 +134,22 @@ class _Silent:
 
 
 SILENT: Final[Observer] = _Silent()
+
+
+def ask(stage: str, questions: Iterable[Question], work: Work, context: Context) -> Judged | None:
+    """Ask the language model what a stage's rules leave open; what it fails on stays open, and the run says so."""
+    if context.judge is None:
+        return None
+    judged = context.judge.answer(questions, context.now)
+    if judged.failure:
+        work.failures.append(f"{stage}: {judged.failure}")
+        context.observer.note(stage, f"{judged.failure}. What the rules left open stays as it was.")
+    if judged.over_budget:
+        context.observer.note(
+            stage, f"The budget of calls is spent: {judged.over_budget} questions stay open."
+        )
+    work.unsettled = work.unsettled or bool(judged.failure or judged.over_budget)
+    return judged
 
 
 class Stage(Protocol):

@@ -2,17 +2,41 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import combinations
+from operator import attrgetter
+from typing import Final
 
-from app.pipeline.draft import Draft, Event
+from app.pipeline.draft import Draft, Event, listing
 from app.pipeline.matching import Verdict, compare, name_of
 from app.pipeline.merging import key_owner, merge
-from app.pipeline.stage import Context, Work
+from app.pipeline.questions import Question, Topic
+from app.pipeline.stage import Context, Work, ask
 from app.pipeline.text import digest
 
-_LARGEST_BLOCK = 40
+_KEY: Final = attrgetter("key")
+_LARGEST_BLOCK: Final = 40
 """Members of a block whose pairs are compared; a larger one is split by the hour."""
+
+
+@dataclass(slots=True)
+class Day:
+    """One day's drafts: those that say the same word for word together, and what the rules say of pairs.
+
+    Attributes:
+        nodes: drafts with the same name, hour and place.
+        sure: pairs of nodes that are one event, the surest first once sorted.
+        unsure: pairs that the rules leave open, with their scores.
+    """
+
+    nodes: list[list[Draft]]
+    sure: list[tuple[int, int, int]] = field(default_factory=list)
+    unsure: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def question(self, one: int, other: int) -> Question:
+        """What a language model is asked about a pair."""
+        return Question.about(Topic.DUPLICATE, *(listing(self.nodes[index][0]) for index in (one, other)))
 
 
 def run(work: Work, context: Context) -> dict[str, int]:
@@ -21,20 +45,18 @@ def run(work: Work, context: Context) -> dict[str, int]:
     Drafts whose source gave them up, or that a rule took out, have no say in an event; they still are in the
     group, so that the key survives them.
     """
-    groups: list[list[Draft]] = []
-    unsure = 0
-    days = _by_day(work.drafts)
-    for done, day in enumerate(days):
-        context.observer.advance("deduplicate", done, len(days))
-        found, open_pairs = group(day)
-        groups += found
-        unsure += open_pairs
-    events = _publish(groups)
+    drafts_by_day = _by_day(work.drafts)
+    days: list[Day] = []
+    for done, drafts in enumerate(drafts_by_day):
+        context.observer.advance("deduplicate", done, len(drafts_by_day))
+        days.append(compare_all(drafts))
+    unsure = sum(len(day.unsure) for day in days)
+    asked = _judge(days, work, context)
+    events = _publish([members for day in days for members in cluster(day)])
     work.events = [event for event in events if event.key not in work.reported]
     for event in events:
         if event.key in work.reported:
             event.withdraw("reported", "a visitor reported that it is cancelled")
-    merged = sum(len(event.members) - 1 for event in work.events)
     gone = 0
     for draft in work.drafts:
         if not draft.rule and not draft.live:
@@ -42,42 +64,67 @@ def run(work: Work, context: Context) -> dict[str, int]:
             gone += 1
     return {
         "events": len(work.events),
-        "merged": merged,
+        "merged": sum(len(event.members) - 1 for event in work.events),
         "unsure": unsure,
+        "asked": asked,
         "reported": len(events) - len(work.events),
         "gone": gone,
     }
 
 
-def group(drafts: list[Draft]) -> tuple[list[list[Draft]], int]:
-    """Which drafts of one day mean the same event, whatever their order.
+def group(drafts: list[Draft]) -> list[list[Draft]]:
+    """Which drafts of one day mean the same event, by the rules alone, whatever their order."""
+    return cluster(compare_all(drafts))
 
-    Returns:
-        The groups, and how many pairs stayed apart because nothing was sure.
-    """
+
+def compare_all(drafts: list[Draft]) -> Day:
+    """What the rules say of the drafts of one day."""
     alike: dict[tuple[object, ...], list[Draft]] = defaultdict(list)
     for draft in drafts:
         name = name_of(draft.name)
         where = draft.venue.key if draft.venue else draft.url or (draft.key if name.is_common else None)
         alike[name.text, draft.start_time, where].append(draft)
-    nodes = sorted(alike.values(), key=lambda members: min(draft.key for draft in members))
-    if len(nodes) == 1:
-        return nodes, 0
-    sure: list[tuple[int, int, int]] = []
-    unsure = 0
-    for one, other in _candidates([members[0] for members in nodes]):
-        match = compare(nodes[one][0], nodes[other][0])
+    # Members in a fixed order, and the nodes by their first: the order of the drafts must not matter.
+    day = Day(
+        sorted((sorted(members, key=_KEY) for members in alike.values()), key=lambda members: members[0].key)
+    )
+    for one, other in _candidates([members[0] for members in day.nodes]):
+        match = compare(day.nodes[one][0], day.nodes[other][0])
         if match.verdict is Verdict.SAME:
-            sure.append((-match.score, one, other))
-        unsure += match.verdict is Verdict.UNSURE
-    return _cluster(nodes, sure), unsure
+            day.sure.append((-match.score, one, other))
+        elif match.verdict is Verdict.UNSURE:
+            day.unsure.append((-match.score, one, other))
+    return day
 
 
-def _cluster(nodes: list[list[Draft]], sure: list[tuple[int, int, int]]) -> list[list[Draft]]:
+def _judge(days: list[Day], work: Work, context: Context) -> int:
+    """Ask about the pairs that the rules leave open; a yes makes a pair sure.
+
+    Returns:
+        How many calls that took.
+    """
+    questions = {
+        (number, pair): day.question(*pair[1:])
+        for number, day in enumerate(days)
+        for pair in day.unsure
+        if context.judge is not None
+    }
+    judged = ask("deduplicate", questions.values(), work, context)
+    if judged is None:
+        return 0
+    for (number, pair), question in questions.items():
+        answer = judged.answers.get(question)
+        if answer is not None and answer.yes:
+            days[number].sure.append(pair)
+    return judged.asked
+
+
+def cluster(day: Day) -> list[list[Draft]]:
     """Join the surest pairs first, unless that would bring two together that are sure to differ."""
+    nodes = day.nodes
     group_of = list(range(len(nodes)))
     members = {index: [index] for index in range(len(nodes))}
-    for _, one, other in sorted(sure):
+    for _, one, other in sorted(day.sure):
         left, right = group_of[one], group_of[other]
         if left == right or any(
             compare(nodes[a][0], nodes[b][0]).verdict is Verdict.DIFFERENT

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from app.pipeline.draft import Draft, Event
-from app.pipeline.stage import Context, Work
+from app.pipeline.draft import Draft, Event, listing
+from app.pipeline.questions import Question, Topic
+from app.pipeline.stage import Context, Work, ask
+from app.pipeline.text import clean_line
 from app.pipeline.vocabulary import Vocabulary, load
 
 
@@ -32,20 +34,40 @@ _RULES: Final = tuple(
 )
 
 
-def run(work: Work, context: Context) -> dict[str, int]:  # noqa: ARG001 - one contract for all stages
-    """Take out the events that are not about social dancing."""
+def run(work: Work, context: Context) -> dict[str, int]:
+    """Take out the events that are not about social dancing; what nobody can tell is published."""
     counts = {"relevant": 0, "open": 0} | {rule.name: 0 for rule in _RULES if not rule.relevant}
     kept: list[Event] = []
+    unclear: list[Event] = []
     for event in work.events:
         rule = decide(event.facts)
-        if rule is None or rule.relevant:
-            counts["open" if rule is None else "relevant"] += 1
+        if rule is None:
+            unclear.append(event)
+        elif rule.relevant:
+            counts["relevant"] += 1
             kept.append(event)
-            continue
-        counts[rule.name] += 1
-        event.withdraw(rule.name, rule.reason)
+        else:
+            counts[rule.name] += 1
+            event.withdraw(rule.name, rule.reason)
+    counts |= _judge(unclear, kept, work, context)
     work.events = kept
     return counts
+
+
+def _judge(unclear: list[Event], kept: list[Event], work: Work, context: Context) -> dict[str, int]:
+    """Ask the language model about events that the rules leave open; what it doesn't answer stays in."""
+    questions = {event.key: Question.about(Topic.RELEVANCE, listing(event.facts)) for event in unclear}
+    judged = ask("relevance", questions.values(), work, context)
+    open_still = dropped = 0
+    for event in unclear:
+        answer = judged.answers.get(questions[event.key]) if judged else None
+        if answer is not None and not answer.yes:
+            event.withdraw("judged irrelevant", f"the language model says: {clean_line(answer.why)}")
+            dropped += 1
+        else:
+            kept.append(event)
+            open_still += answer is None
+    return {"open": open_still, "judged irrelevant": dropped, "asked": judged.asked if judged else 0}
 
 
 def decide(facts: Draft) -> Rule | None:
