@@ -1,13 +1,20 @@
 """What the API answers: which events, in which order, once each, and what it refuses."""
 
+import math
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from datetime import date, time, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from random import Random
 
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 
 from app.database.tables import events
+from app.web.cursors import Cursor, CursorError
 from tests.postgres import Servers, Trio
 from tests.web import HALL, an_event, publish, service, today, writing
 
@@ -114,3 +121,76 @@ def test_filters_narrow(site: TestClient, question: str, found: str) -> None:
     """Each filter leaves exactly the events that it is about."""
     answer = site.get(f"/api/events?{question}").json()
     assert sorted(event["key"] for event in answer["events"]) == found.split()
+
+
+@given(cursor=st.text(max_size=60) | st.binary(max_size=40).map(lambda raw: urlsafe_b64encode(raw).decode()))
+def test_a_cursor_that_was_not_given_out_is_refused(cursor: str) -> None:
+    """Anything that `Cursor` did not write itself is a CursorError, and nothing else."""
+    with suppress(CursorError):
+        assert str(Cursor.parse(cursor)) == cursor
+
+
+def test_a_cursor_says_what_it_was_given(site: TestClient) -> None:
+    """It comes back as it was, and a forged one is a problem with status 400."""
+    cursor = Cursor(date(2031, 1, 2), datetime(2031, 1, 3, 4, 5, 6, 789, tzinfo=UTC), "Schlüssel\"')--")
+    assert Cursor.parse(str(cursor)) == cursor
+    assert site.get("/api/events", params={"cursor": str(cursor)}).status_code == 200
+    forged = site.get("/api/events?cursor=eyJhIjoxfQ")
+    assert forged.status_code == 400
+    assert "Leave it away" in forged.json()["detail"]
+
+
+def test_no_text_of_a_visitor_becomes_sql(site: TestClient) -> None:
+    """In every parameter it finds nothing and breaks nothing."""
+    for attack in ("'", "');--", "%' OR '1'='1", "\\", "':* | 'a", "$$", "{}", "\u202e", "x" * 80):
+        for parameter, text in (("q", f"unheard {attack}"), ("style", attack), ("city", attack)):
+            answer = site.get("/api/events", params={parameter: text})
+            assert (answer.status_code, answer.json()["events"]) == (200, []), (parameter, attack)
+        for parameter in ("from", "near", "when", "limit", "cursor", "within"):
+            refused = site.get("/api/events", params={parameter: attack})
+            assert refused.status_code in (400, 422), (parameter, attack)
+
+
+def test_near_is_along_the_great_circle(trio: Trio) -> None:
+    """A dance is near exactly when its venue is within the distance, at the poles and across the antimeridian too."""
+    random = Random(4)  # noqa: S311 - places to try
+    centres = [(90, 0), (-89.9, 10), (0, 180), (52, -179.9), (49.2827, -123.1207), (0, 0)]
+    places: list[tuple[float, float]] = []
+    for latitude, longitude in centres:
+        for _ in range(20):
+            north = max(-90.0, min(90.0, latitude + random.uniform(-5, 5)))
+            east = (longitude + random.uniform(-6, 6) + 180) % 360 - 180
+            places.append((round(north, 6), round(east, 6)))
+    publish(
+        trio,
+        *(an_event(f"e{number}", venue_key=f"v{number}") for number in range(len(places))),
+        places=tuple(
+            {"key": f"v{number}", "name": "A place", "latitude": latitude, "longitude": longitude}
+            for number, (latitude, longitude) in enumerate(places)
+        ),
+    )
+    with service(trio) as client:
+        for centre in centres:
+            for within in (50, 300, 500):
+                near = f"{centre[0]},{centre[1]}"
+                parameters: dict[str, str | int] = {"near": near, "within": within, "limit": 200}
+                events = client.get("/api/events", params=parameters).json()["events"]
+                expected = {
+                    f"e{number}"
+                    for number, place in enumerate(places)
+                    if _kilometres(centre, place) <= within
+                }
+                assert {event["key"] for event in events} == expected, (near, within)
+
+
+def _kilometres(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """The distance by the angle between two vectors: another way than the service's."""
+
+    def vector(place: tuple[float, float]) -> tuple[float, float, float]:
+        north, east = math.radians(place[0]), math.radians(place[1])
+        return math.cos(north) * math.cos(east), math.cos(north) * math.sin(east), math.sin(north)
+
+    a, b = vector(one), vector(other)
+    cross = (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])
+    angle = math.atan2(math.hypot(*cross), sum(x * y for x, y in zip(a, b, strict=True)))
+    return 6371.0088 * angle

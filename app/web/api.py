@@ -123,6 +123,7 @@ def get_event(request: Request, key: EventKey, service: Running) -> Response:
     status_code=201,
     responses={
         **_NOT_FOUND,
+        400: {"description": "This is no JSON", **_PROBLEM},
         413: {"description": "Too long", **_PROBLEM},
         429: {"description": "Too many reports", **_PROBLEM},
         503: {"description": "Reports are closed here, or the database is away", **_PROBLEM},

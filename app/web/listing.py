@@ -15,6 +15,8 @@ from app.web.words import conditions_of
 
 LONGEST: Final = timedelta(days=31)
 """No event is longer: a check of the table `events`."""
+EARLIEST: Final = date(2000, 1, 1)
+"""No event is earlier: another check of it."""
 EARTH_RADIUS: Final = 6371.0088
 """Kilometres, the mean radius R1 of the IUGG."""
 DEGREE: Final = radians(1) * EARTH_RADIUS
@@ -32,7 +34,7 @@ def page_of_events(filters: EventFilters, after: Cursor | None, limit: int) -> S
         limit: at most so many.
     """
     assert filters.first is not None  # noqa: S101 - settled
-    first = filters.first
+    first = max(filters.first, EARLIEST)
     fitting = select(events).where(*_conditions(filters)).order_by(*_ORDER).limit(limit)
     if filters.last is not None:
         fitting = fitting.where(events.c.local_start_date <= filters.last)

@@ -4,11 +4,17 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from sqlalchemy import Row
 
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 """An event's key: kept for ever."""
+
+
+# JSON Schema's "time" is an instant's and wants an offset.
+LocalTime = Annotated[
+    time, WithJsonSchema({"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]:[0-5][0-9]"})
+]
 
 
 class Venue(BaseModel):
@@ -34,9 +40,9 @@ class Event(BaseModel):
     ends_at: datetime | None
     time_zone: str = Field(description="IANA name; the local_* are the same instants there")
     local_start_date: date
-    local_start_time: time | None = Field(description="null: the source gives a day and no time")
+    local_start_time: LocalTime | None = Field(description="null: the source gives a day and no time")
     local_end_date: date | None
-    local_end_time: time | None
+    local_end_time: LocalTime | None
     event_type: str
     dance_styles: list[str]
     price_text: str = Field(description="as the source wrote it")
@@ -78,12 +84,9 @@ class Report(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: ReportKind
-    message: Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")] = ""
-
-    @model_validator(mode="after")
-    def _say_what_is_wrong(self) -> Self:
-        self.message = self.message.strip()
-        return self
+    message: Annotated[
+        str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$", strip_whitespace=True)
+    ] = ""
 
 
 class Receipt(BaseModel):
