@@ -49,9 +49,10 @@ def read_calendar(text: str, origin: Origin, first: date, last: date) -> Iterato
         SourceError: it is not a calendar.
     """
     try:
-        calendars = icalendar.Calendar.from_ical(text, multiple=True)
+        components = icalendar.Calendar.from_ical(text, multiple=True)
     except _MALFORMED as error:
         raise origin.failure(f"is not an iCalendar: {_reason(error)}") from error
+    calendars = [component for component in components if component.name == "VCALENDAR"]
     if not calendars:
         raise origin.failure("is not an iCalendar: it holds no VCALENDAR")
     return origin.distinct(_findings(calendars, origin, first, last))
@@ -62,38 +63,54 @@ def _findings(
 ) -> Iterator[Sighting | Reject]:
     for calendar in calendars:
         zones = calendar.walk("VTIMEZONE")
-        called_off = str(calendar.get("METHOD", "")).upper() == "CANCEL"
-        zone = str(calendar.get("X-WR-TIMEZONE", "")) or None
-        series: defaultdict[str, list[Component]] = defaultdict(list)
+        by_uid: defaultdict[str, list[Component]] = defaultdict(list)
         for event in calendar.walk("VEVENT"):
-            series[str(event.get("UID", "")) or _digest(event)].append(event)
-        for uid, events in series.items():
-            try:
-                notes = [note for event in events for note in _without_malformed(event)]
-                found = _occurrences(zones, events, first, last)
-                said = _Series(
-                    uid, str(_parameter(events[0], "TZID")), _recurs(events), zone, called_off, notes
-                )
-                for occurrence in found[:MOST_OCCURRENCES]:
-                    yield _sighting(occurrence, said, origin)
-            except _MALFORMED as error:
-                yield origin.reject(_reason(error), _raw(events[0]))
-                continue
-            if len(found) > MOST_OCCURRENCES:
-                yield origin.reject(
-                    f"more than {MOST_OCCURRENCES} occurrences in the window", _raw(events[0])
-                )
+            by_uid[str(event.get("UID", "")) or _digest(event)].append(event)
+        for uid, components in by_uid.items():
+            for events in _apart(components):
+                recurs = len(components) > 1 or "RRULE" in events[0] or "RDATE" in events[0]
+                try:
+                    notes = [note for event in events for note in _without_malformed(event)]
+                    found = _occurrences(zones, events, first, last)
+                    series = _Series(uid, recurs, _parameter(events[0], "TZID"), calendar, notes)
+                    for occurrence in found[:MOST_OCCURRENCES]:
+                        yield _sighting(occurrence, series, origin)
+                except _MALFORMED as error:
+                    yield origin.reject(_reason(error), _raw(events[0]))
+                    continue
+                if len(found) > MOST_OCCURRENCES:
+                    yield origin.reject(f"more than {MOST_OCCURRENCES} occurrences", _raw(events[0]))
+
+
+def _apart(components: list[Component]) -> list[list[Component]]:
+    """The components of one UID: a series with its moved occurrences, or what only shares the UID.
+
+    Some programs write each occurrence as an event of its own under one UID; expanding these as a series
+    would lose all but one.
+    """
+    moved = [event for event in components if "RECURRENCE-ID" in event]
+    begins = [event for event in components if "RECURRENCE-ID" not in event]
+    return [[*begins[:1], *moved], *([event] for event in begins[1:])]
 
 
 class _Series(NamedTuple):
-    """What holds for all occurrences of one UID."""
+    """What holds for all occurrences of one event."""
 
     uid: str
-    tzid: str
     recurs: bool
-    calendar_zone: str | None
-    called_off: bool
+    tzid: str
+    calendar: Component
     notes: list[str]
+
+    @property
+    def calendar_zone(self) -> str | None:
+        """The zone that the calendar names for all its events."""
+        return str(self.calendar.get("X-WR-TIMEZONE", "")) or None
+
+    @property
+    def called_off(self) -> bool:
+        """The calendar is a message that cancels its events."""
+        return str(self.calendar.get("METHOD", "")).upper() == "CANCEL"
 
 
 def _without_malformed(event: Component) -> Iterator[str]:
@@ -102,10 +119,6 @@ def _without_malformed(event: Component) -> Iterator[str]:
         if name not in _ESSENTIAL:
             del event[name]
             yield f"{name} is malformed"
-
-
-def _recurs(events: list[Component]) -> bool:
-    return len(events) > 1 or "RRULE" in events[0] or "RDATE" in events[0]
 
 
 def _occurrences(zones: list[Component], events: list[Component], first: date, last: date) -> list[Component]:
@@ -185,8 +198,8 @@ def _reference(event: Component, series: _Series) -> str:
     return f"{series.uid}/{meant.to_ical().decode()}" if meant is not None else series.uid
 
 
-def _parameter(event: Component, name: str) -> Any:
-    return getattr(event.get("DTSTART"), "params", {}).get(name, "")
+def _parameter(event: Component, name: str) -> str:
+    return str(getattr(event.get("DTSTART"), "params", {}).get(name, ""))
 
 
 def _categories(event: Component) -> str:

@@ -15,7 +15,8 @@ _CHARACTER_SETS: Final = (
 _MARKUP: Final = re.compile(r"<(?:/|!--|[a-z])[^<>]*>", re.IGNORECASE)
 _BREAK: Final = re.compile(r"<(?:br|/p|/div|/li|/h[1-6]|/tr)\b[^<>]*>", re.IGNORECASE)
 _BLANKS: Final = re.compile(r"[^\S\n]+")
-_BLANK_LINES: Final = re.compile(r"\s*\n\s*\n\s*")
+_LINE_END: Final = re.compile(r" ?\n ?")
+_BLANK_LINES: Final = re.compile(r"\n{3,}")
 
 
 def decode(body: bytes, content_type: str = "") -> str:
@@ -52,7 +53,7 @@ def plain(text: str) -> str:
     if "&" in text:
         text = html.unescape(text)
     text = _BLANKS.sub(" ", text.replace("\r", "\n" if "\n" not in text else ""))
-    return _BLANK_LINES.sub("\n\n", text).strip()
+    return _BLANK_LINES.sub("\n\n", _LINE_END.sub("\n", text)).strip()
 
 
 def one_line(text: str) -> str:
