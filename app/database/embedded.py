@@ -138,14 +138,15 @@ class EmbeddedServer:
             with suppress(psutil.NoSuchProcess):
                 process.resume()
 
-    def standby(self, directory: Path, name: str = "standby") -> "EmbeddedServer":
+    def standby(self, directory: Path, name: str = "standby", *, port: int | None = None) -> "EmbeddedServer":
         """A streaming replica of this running server, started and answering.
 
         Args:
             directory: of the replica.
             name: what `synchronous_standby_names` of this server may call it.
+            port: preferred.
         """
-        replica = replace(self, directory=directory, preferred_port=None)
+        replica = replace(self, directory=directory, preferred_port=port)
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "password").touch(mode=0o600)
         (directory / "password").write_text(self.password, encoding="ascii")
