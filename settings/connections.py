@@ -1,13 +1,16 @@
 """How connections are made, kept, bounded and replaced."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, SecretStr
 
-from settings.group import SecretUrl, SettingsGroup
+from settings.findings import Finding, Rule
+from settings.group import SecretUrl, SettingsGroup, split_urls
 from settings.marks import DatabaseUrls, OnRender
-from settings.targets import DatabaseTarget
+from settings.reading import Reading
+from settings.targets import CHOICES, DatabaseTarget
+from settings.urls import DatabaseUrl, parse
 
 
 class Pool(StrEnum):
@@ -30,6 +33,12 @@ class Pooler(StrEnum):
 
 Url = Annotated[SecretUrl | None, DatabaseUrls()]
 Urls = Annotated[tuple[SecretUrl, ...], DatabaseUrls(many=True)]
+
+_VARIABLES: Final = {
+    DatabaseTarget.LOCAL: ("LOCAL_REPLICA_URLS", "LOCAL_BACKUP_URL"),
+    DatabaseTarget.RENDER_DEV: ("RENDER_DEV_REPLICA_DB_URLS", "RENDER_DEV_BACKUP_DB_URL"),
+    DatabaseTarget.RENDER_PROD: ("RENDER_REPLICA_DB_URLS", "RENDER_BACKUP_DB_URL"),
+}
 
 
 class ConnectionSettings(SettingsGroup):
@@ -177,6 +186,23 @@ class ConnectionSettings(SettingsGroup):
         description="A separate copy that is read while the production database is away.",
     )
 
+    def load(self, reading: Reading, findings: list[Finding]) -> None:
+        """Take the values, and tell of a backup that would fail together with what it stands in for."""
+        super().load(reading, findings)
+        for target, (replicas, backup) in _VARIABLES.items():
+            places = _places(reading, backup)
+            findings.extend(
+                Finding(
+                    rule=Rule.SAME_DATABASE,
+                    variable=backup,
+                    problem=f"leads to the same database as {variable}, so it is no backup",
+                    remedy=f"unset {backup}",
+                    source=reading.source(backup),
+                )
+                for variable in (*CHOICES[target][True], replicas)
+                if places & _places(reading, variable)
+            )
+
     def replica_urls(self, target: DatabaseTarget) -> tuple[SecretStr, ...]:
         """The replicas of a target."""
         return {
@@ -192,3 +218,9 @@ class ConnectionSettings(SettingsGroup):
             DatabaseTarget.RENDER_DEV: self.dev_backup_url,
             DatabaseTarget.RENDER_PROD: self.prod_backup_url,
         }[target]
+
+
+def _places(reading: Reading, variable: str) -> frozenset[tuple[str, int, str]]:
+    """Where the URLs of a variable lead, as far as they can be read."""
+    found = (parse(text) for text in split_urls(reading.text(variable) or "") if text)
+    return frozenset(place for url in found if isinstance(url, DatabaseUrl) for place in url.locations)

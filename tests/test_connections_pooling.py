@@ -249,6 +249,18 @@ def test_nonsense_is_refused_with_the_variable_and_without_the_value(variable: s
     assert "word" not in str(refused.value).replace("password", "")
 
 
+def test_a_backup_must_be_elsewhere() -> None:
+    """A backup at the address of the database, or of its replica, is refused before anything connects."""
+    primary = "postgresql://user:password@127.0.0.1:5001/name"
+    for variable in ("DATABASE_CONNECTION_STRING", "LOCAL_REPLICA_URLS"):
+        with pytest.raises(ConfigurationError, match="LOCAL_BACKUP_URL"):
+            ConnectionSettings.from_environ(
+                {variable: primary, "LOCAL_BACKUP_URL": "postgresql://other:secret@localhost:5001/name"}
+            )
+    elsewhere = {"DATABASE_CONNECTION_STRING": primary, "LOCAL_BACKUP_URL": primary.replace("5001", "5002")}
+    assert ConnectionSettings.from_environ(elsewhere).local_backup_url is not None
+
+
 @pytest.fixture(params=[False, True], ids=["options refused", "options dropped"])
 def pooler(request: pytest.FixtureRequest, trio: Trio) -> Iterator[PgBouncer]:
     """PgBouncer in transaction mode, in both ways to treat startup options."""

@@ -61,6 +61,7 @@ def main() -> None:
     """Run a verb; the exit status is 0, 1, 2, 75, 77, 78 or 130 (design, section 4)."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("app").setLevel(logging.INFO)
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # `app` itself says when it tries again
     dance = LazyVerbs(name="dance", help="Collect social-dance events and publish them, safely.")
     try:
         status = dance(standalone_mode=True)

@@ -30,7 +30,8 @@ _SURVEY_EVERY: Final = 10.0
 """Seconds for which the other hosts' timelines count as known."""
 _SURVEY_TIMEOUT: Final = 2
 """Seconds to connect to another host, libpq's least; one that is away has nothing to say."""
-_READ_ONLY: Final = ("in_hot_standby", "default_transaction_read_only")
+_READ_ONLY_DEFAULT: Final = "default_transaction_read_only"
+_READ_ONLY: Final = ("in_hot_standby", _READ_ONLY_DEFAULT)
 _PROOF: Final = f"""
 SELECT current_setting('default_transaction_read_only') = 'on' OR pg_is_in_recovery(), current_setting('{MARKER}', true) = 'on',
        CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END
@@ -103,6 +104,8 @@ def repeat(
         wait_jitter=0.2,
     )
     for attempt in attempts:
+        if attempt.num > 1:
+            logger.info("The database was away: attempt %d.", attempt.num)
         with attempt, begin() as transaction:
             return unit(transaction)
     raise AssertionError("stamina ends with a result or an error")
@@ -124,6 +127,8 @@ class _Nodes:
         while True:
             session = self._open(dialect, arguments, parameters | _joined(hosts))
             chosen = (str(session.info.host), str(session.info.port))
+            if not self._writes and session.info.parameter_status(_READ_ONLY_DEFAULT) == "on":
+                return session  # a reader that got its startup options: nothing else is asked of it
             try:
                 standing = _ask(session)
                 if self._writes:
@@ -138,9 +143,9 @@ class _Nodes:
                 return session
             session.close()
             logger.warning("%s:%s is a former primary (timeline %s): not used.", *chosen, standing.timeline)
-            hosts = [host for host in hosts if host != chosen]
-            if not hosts:
+            if chosen not in hosts or len(hosts) == 1:
                 raise StalePrimaryError(StalePrimaryError.__doc__)
+            hosts.remove(chosen)
 
     def prove(self, session: DeadlineConnection, record: Any, _proxy: Any) -> None:
         """Ask a pooled connection, in one round trip and in bounded time, whether it is still of use."""
@@ -189,7 +194,7 @@ class _Nodes:
             return True
         if standing.read_only or standing.timeline is None or standing.timeline < self._newest:
             return False
-        self._newest = standing.timeline
+        self._newest = max(self._newest, standing.timeline)
         return True
 
 
