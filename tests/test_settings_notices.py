@@ -1,6 +1,7 @@
 """Typos and near misses: a hint inside the error, a warning when there is none."""
 
 import logging
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,12 @@ from settings.spelling import meant
 LOCAL = "postgresql://user:password@localhost:5432/local"
 KNOWN = frozenset(SettingsGroup.known)
 LONG = sorted(name for name in KNOWN if len(name) > 12)
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """Each test computes anew."""
+    meant.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -108,15 +115,20 @@ def test_the_web_address_that_render_sets_is_not_taken_for_a_database() -> None:
     assert not DatabaseSettings.from_environ(environ | {"RENDER_INTERNAL_DB_URL": url}).warnings
 
 
-def test_warnings_are_logged_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_warnings_are_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """`Settings()` says once in a process what `from_environ` only keeps."""
+    path = tmp_path / ".env"
+    path.write_text("DATABASE_TARGETT=local\n")
+    path.chmod(0o600)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATABASE_CONNECTION_STRING", LOCAL)
-    monkeypatch.setenv("DATABASE_TARGETT", "local")
     with caplog.at_level(logging.WARNING):
-        Settings.from_environ({"DATABASE_CONNECTION_STRING": LOCAL, "DATABASE_TARGETT": "local"})
+        Settings.from_environ({"DATABASE_CONNECTION_STRING": LOCAL}, path)
         assert not caplog.messages
         Settings()
         Settings()
     assert [message for message in caplog.messages if "TARGETT" in message] == [
-        "DATABASE_TARGETT (environment) is not a setting, but DATABASE_TARGET is",
+        f"DATABASE_TARGETT ({path}:1) is not a setting, but DATABASE_TARGET is",
     ]
