@@ -24,11 +24,12 @@ Answering = Response | Callable[[Headers], Response | Iterator[bytes]]
 
 
 class Site:
-    """The site: set `answers[path]`, read `asked`."""
+    """The site: set `answers[path]` and `otherwise`, read `asked`."""
 
     def __init__(self) -> None:
         """A site with no pages."""
         self.answers: dict[str, Answering] = {}
+        self.otherwise: Answering = Response(b"not here", 404)
         self.asked: list[str] = []
         self.headers: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
         self.url = ""
@@ -54,7 +55,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             site.asked.append(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
             site.headers[self.path].append(headers)
-            answer = site.answers.get(self.path, Response(b"not here", 404))
+            answer = site.answers.get(self.path, site.otherwise)
             given = answer(headers) if callable(answer) else answer
             try:
                 if isinstance(given, Response):
