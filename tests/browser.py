@@ -6,16 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
 from typing import Final
 
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, sync_playwright
-
-from app.web.application import create_application
-from settings import Settings
-from tests.postgres import Trio
 
 CHROMIUM: Final = shutil.which("chromium")
 IS_MISSING: Final = CHROMIUM is None and os.environ.get("CI") != "true"
@@ -62,31 +56,6 @@ def violations(page: Page) -> list[str]:
     """What axe-core finds wrong with a page's accessibility."""
     found = Axe().run(page).response["violations"]
     return [f"{item['id']}: {node['html']}" for item in found for node in item["nodes"]]
-
-
-@contextmanager
-def served(trio: Trio, mode: int = 4, **variables: str) -> Iterator[str]:
-    """The web service of a mode on a free port of this machine.
-
-    Yields:
-        Its address.
-    """
-    settings = Settings.from_environ(trio.environ(mode) | variables)
-    configuration = uvicorn.Config(
-        create_application(settings), host="127.0.0.1", port=0, log_level="error", proxy_headers=False
-    )
-    server = uvicorn.Server(configuration)
-    thread = Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            thread.join(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def save(page: Page, path: Path) -> None:

@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import insert
 
 from app.database.tables import promotions
-from tests.browser import DESKTOP, PHONE, browser, save, served, visited
+from tests.browser import DESKTOP, PHONE, browser, save, visited
 from tests.postgres import Servers, Trio
-from tests.web import HALL, a_promotion, an_event, publish, today, writing
+from tests.web import HALL, a_promotion, an_event, publish, served, today, writing
 
 _NAMES = (
     "Salsa at the harbour",

@@ -8,9 +8,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import insert
 
 from app.database.tables import promotions
-from tests.browser import IS_MISSING, PHONE, browser, served, violations, visited
+from tests.browser import IS_MISSING, PHONE, browser, violations, visited
 from tests.postgres import Servers, Trio
-from tests.web import HALL, a_promotion, an_event, publish, today, writing
+from tests.web import HALL, a_promotion, an_event, publish, served, today, writing
 
 pytestmark = pytest.mark.skipif(IS_MISSING, reason="no chromium on this machine")
 

@@ -137,7 +137,10 @@ def test_the_chart_has_a_bar_for_each_change() -> None:
 
 def test_the_process_lives_whether_or_not_the_database_does(trio: Trio) -> None:
     """A database that is gone makes /readyz 503 and leaves /livez alone; pages and API say it in their own form."""
-    gone = trio.environ(4) | {"RENDER_EXTERNAL_DB_URL": trio.render_prod + "_gone"}
+    gone = trio.environ(4) | {
+        "RENDER_EXTERNAL_DB_URL": trio.render_prod + "_gone",
+        "DATABASE_RETRY_FOR": "0.1",
+    }
     with TestClient(create_application(Settings.from_environ(gone)), client=HERE) as client:
         assert client.get("/livez").json()["status"] == "alive"
         ready = client.get("/readyz")

@@ -51,20 +51,19 @@ def list_events(request: Request, asked: Annotated[PageOfEvents, Query()], servi
     """Events by day, from today on unless other days are asked for."""
     after = Cursor.parse(asked.cursor) if asked.cursor is not None else None
     today = service.today()
-    with service.databases.read(snapshot=True) as transaction:
+    statement = page_of_events(asked.starting(today), after, asked.limit + 1)
+
+    def answer(transaction: ReadTransaction) -> Response:
         version = version_of(transaction)
         etag = version and etag_of("page", version, service.code, str(today), request.url.query)
         if etag and is_current(request, etag):
             return not_modified(etag)
-        found = transaction.select(page_of_events(asked.starting(today), after, asked.limit + 1)).all()
-    page = page_of(found, asked.limit)
-    content = page.model_dump_json().encode()
-    following = {}
-    if page.next is not None:
-        parameters = request.query_params.multi_items()
-        query = urlencode([(k, v) for k, v in parameters if k != "cursor"] + [("cursor", page.next)])
-        following = {"Link": f'<{service.address(request)}/api/events?{query}>; rel="next"'}
-    return respond(request, content, "application/json", etag or etag_of("page", content), following)
+        page = page_of(transaction.select(statement).all(), asked.limit)
+        content = page.model_dump_json().encode()
+        etag = etag or etag_of("page", content)
+        return respond(request, content, "application/json", etag, _following(request, page, service))
+
+    return service.databases.ask(answer, snapshot=True)
 
 
 @router.get(
@@ -75,9 +74,10 @@ def list_events(request: Request, asked: Annotated[PageOfEvents, Query()], servi
 def subscribe(request: Request, asked: Annotated[EventFilters, Query()], service: Running) -> Response:
     """The same events as a calendar to subscribe to."""
     today = service.today()
-    with service.databases.read() as transaction:
-        found = transaction.select(page_of_events(asked.starting(today), None, LONGEST_CALENDAR)).all()
-    events = [Event.of(row) for row in found]
+    statement = page_of_events(asked.starting(today), None, LONGEST_CALENDAR)
+    events = service.databases.ask(
+        lambda transaction: [Event.of(row) for row in transaction.select(statement)]
+    )
     # Weak: a calendar says when it was made.
     etag = "W/" + etag_of("calendar", service.code, *(event.model_dump_json() for event in events))
     if is_current(request, etag):
@@ -157,5 +157,13 @@ def page_of(found: Sequence[Row[*tuple[Any, ...]]], limit: int) -> EventPage:
 
 
 def _event(service: Service, key: str) -> Event:
-    with service.databases.read() as transaction:
-        return find_event(transaction, key)
+    return service.databases.ask(lambda transaction: find_event(transaction, key))
+
+
+def _following(request: Request, page: EventPage, service: Service) -> dict[str, str]:
+    """The `Link` header that leads to the same question's next page (RFC 8288)."""
+    if page.next is None:
+        return {}
+    kept = [(name, text) for name, text in request.query_params.multi_items() if name != "cursor"]
+    query = urlencode([*kept, ("cursor", page.next)])
+    return {"Link": f'<{service.address(request)}/api/events?{query}>; rel="next"'}

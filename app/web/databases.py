@@ -1,19 +1,27 @@
 """What the service reads from and writes reports to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Final, Self
+from functools import partial
+from typing import Final, Self, TypeVar
 
-from app.database.engines import open_production_reader, open_production_writer, open_reader
+from app.database.engines import open_production_reader, open_production_writer, open_routed
+from app.database.failover import repeat
 from app.database.handles import ReadOnlyDatabase, ReadTransaction, WritableDatabase
-from app.database.permits import Active, Production, Purpose, grant
+from app.database.permits import Production, Purpose, grant
+from app.database.routing import RoutedDatabase
 from app.errors import TemporaryFailure
 from settings import Access, ConfigurationError, DatabaseSettings, DatabaseTarget, Settings
 from settings.connections import ConnectionSettings
 
 LONGEST_STATEMENT: Final = 10.0
 """Seconds; a visitor does not wait longer, and the pipeline's limit would hold a connection for minutes."""
+
+PATIENCE: Final = 8.0
+"""Seconds for which a visitor's question is asked again while the database is away: a failover takes a few."""
+
+Answer = TypeVar("Answer")
 
 
 class ReportsClosedError(TemporaryFailure):
@@ -25,14 +33,14 @@ class Databases:
     """The open databases of one running service.
 
     Attributes:
-        reader: the active database, read-only.
+        reader: the active database, read-only: a replica when there is one, a backup when nothing else answers.
         reports: production, for visitors' reports and nothing else; None anywhere but in mode 4.
         why_closed: why there is no `reports`, for people.
         watched: every database whose health the status page shows, by what it is for.
         connections: how they were opened.
     """
 
-    reader: ReadOnlyDatabase[Active]
+    reader: RoutedDatabase
     reports: WritableDatabase[Production] | None
     why_closed: str
     watched: Mapping[str, ReadOnlyDatabase | WritableDatabase]
@@ -43,12 +51,19 @@ class Databases:
     def opened(cls, settings: Settings) -> Iterator[Self]:
         """Open what this process may have, and close it at the end of the block. Nothing connects yet."""
         database = settings.database
-        longest = min(filter(None, (settings.connections.statement_timeout, LONGEST_STATEMENT)))
-        connections = settings.connections.model_copy(update={"statement_timeout": longest})
+        given = settings.connections
+        connections = given.model_copy(
+            update={
+                "statement_timeout": min(given.statement_timeout or LONGEST_STATEMENT, LONGEST_STATEMENT),
+                "retry_for": min(given.retry_for, PATIENCE),
+            }
+        )
         with ExitStack() as stack:
-            reader = open_reader(database, process="web", connections=connections)
+            reader = open_routed(database, process="web", connections=connections)
             stack.callback(reader.dispose)
-            watched: dict[str, ReadOnlyDatabase | WritableDatabase] = {"Events": reader}
+            watched: dict[str, ReadOnlyDatabase | WritableDatabase] = dict(
+                zip(_uses(connections, database.target), reader.databases, strict=True)
+            )
             reports = None
             why_closed = _why_closed(database)
             if not why_closed:
@@ -64,15 +79,18 @@ class Databases:
                 watched["Production"] = production
             yield cls(reader, reports, why_closed, watched, connections)
 
-    @contextmanager
-    def read(self, *, snapshot: bool = False) -> Iterator[ReadTransaction]:
-        """A read-only transaction.
+    def ask(self, question: Callable[[ReadTransaction], Answer], *, snapshot: bool = False) -> Answer:
+        """Ask in a read-only transaction, and again on another node or a little later when that one is lost.
+
+        Args:
+            question: asks and returns rows that outlive the transaction; it may run several times.
+            snapshot: all that it asks belongs to one moment.
 
         Raises:
-            DatabaseUnreachableError: no connection, or it was lost.
+            DatabaseUnreachableError: no node answered for as long as a visitor waits.
         """
-        with self.reader.read(snapshot=snapshot) as transaction:
-            yield transaction
+        begin = partial(self.reader.read, snapshot=snapshot, allow_backup=True)
+        return repeat(begin, question, self.connections)
 
     def open_for_reports(self) -> WritableDatabase[Production]:
         """Production, to write a report.
@@ -83,6 +101,12 @@ class Databases:
         if self.reports is None:
             raise ReportsClosedError(self.why_closed)
         return self.reports
+
+
+def _uses(connections: ConnectionSettings, target: DatabaseTarget) -> list[str]:
+    """What each node of the active database is for, in the order of `RoutedDatabase.databases`."""
+    replicas = [f"Replica {number + 1}" for number in range(len(connections.replica_urls(target)))]
+    return ["Events", *replicas, *(["Backup"] if connections.backup_url(target) else [])]
 
 
 def _has_production(settings: DatabaseSettings) -> bool:

@@ -26,7 +26,7 @@ async def live_(response: Response) -> dict[str, object]:
 
 @router.get("/readyz", responses={503: {"description": "Visitors get no events just now"}})
 async def ready_(request: Request, response: Response) -> dict[str, object]:
-    """The active database answers visitors' questions; a lost replica or closed reports do not count."""
+    """Some node answers visitors' questions: a lost replica, or the primary while a replica is left, do not count."""
     service: Service = request.app.state.service
     health = await run_sync(_ask, service, limiter=_LIMITER)
     if health not in _ANSWERS_VISITORS:
@@ -36,4 +36,9 @@ async def ready_(request: Request, response: Response) -> dict[str, object]:
 
 
 def _ask(service: Service) -> Condition:
-    return ready(service.databases.reader, connections=service.databases.connections).condition
+    conditions = []
+    for node in service.databases.reader.databases:
+        conditions.append(ready(node, connections=service.databases.connections).condition)
+        if conditions[-1] in _ANSWERS_VISITORS:
+            return conditions[-1]
+    return conditions[0]

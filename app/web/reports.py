@@ -64,9 +64,9 @@ def file(databases: Databases, key: str, report: Report) -> Receipt:
         DatabaseUnreachableError: nothing was written.
     """
     production = databases.open_for_reports()
-    with databases.read() as transaction:
-        if transaction.select(select(events.c.key).where(events.c.key == key)).first() is None:
-            raise HTTPException(404, "There is no such event.")
+    known = select(events.c.key).where(events.c.key == key)
+    if databases.ask(lambda transaction: transaction.select(known).first()) is None:
+        raise HTTPException(404, "There is no such event.")
     return _insert(production, key, report)
 
 

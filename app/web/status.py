@@ -97,9 +97,9 @@ def status(request: Request, _: Operator, service: Running) -> Response:
     healths: dict[str, Health] = {
         use: ready(database, connections=databases.connections) for use, database in databases.watched.items()
     }
+    history: History | None
     try:
-        with databases.read(snapshot=True) as transaction:
-            history = History.read(transaction)
+        history = databases.ask(History.read, snapshot=True)
     except AppError:
         history = None  # The page is for exactly such moments: health says what is the matter.
     changes = [promotion.change for promotion in reversed(history.promotions)] if history else []

@@ -1,5 +1,6 @@
 """Pages for visitors: the events by day, one event, and what they want to say about it."""
 
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Annotated, Any
@@ -9,10 +10,12 @@ from fastapi import APIRouter, Form, Request, Response
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse
 
+from app.database.handles import ReadTransaction
 from app.web import reports
 from app.web.api import EventKey, find_event, page_of
 from app.web.calendars import place_of
 from app.web.cursors import Cursor
+from app.web.facets import Facets
 from app.web.filters import EventFilters, When
 from app.web.linked_data import linked_data_of
 from app.web.listing import page_of_events
@@ -41,12 +44,14 @@ def events_by_day(request: Request, service: Running) -> Response:
     cursor = request.query_params.get("cursor")
     after = Cursor.parse(cursor) if cursor else None
     settled = filters.starting(today)
-    with service.databases.read(snapshot=True) as transaction:
+    statement = page_of_events(settled, after, EVENTS_ON_A_PAGE + 1)
+
+    def ask(transaction: ReadTransaction) -> tuple[Facets, EventPage, datetime | None]:
         facets = service.facets.read(transaction, today)
-        found = (
-            [] if wrong else transaction.select(page_of_events(settled, after, EVENTS_ON_A_PAGE + 1)).all()
-        )
-    events = page_of(found, EVENTS_ON_A_PAGE) if found else EventPage(events=[], next=None)
+        found = [] if wrong else transaction.select(statement).all()
+        return facets, page_of(found, EVENTS_ON_A_PAGE), transaction.as_of
+
+    facets, events, as_of = service.databases.ask(ask, snapshot=True)
     context: dict[str, Any] = {
         "given": given,
         "wrong": wrong,
@@ -60,6 +65,7 @@ def events_by_day(request: Request, service: Running) -> Response:
         "query": urlencode(given),
         "later": urlencode(given | {"cursor": events.next}) if events.next else None,
         "begun": after is not None,
+        "as_of": as_of and as_of.astimezone(service.settings.web.zone),
     }
     return page(request, "events.html", context, status=422 if wrong else 200)
 
@@ -67,8 +73,7 @@ def events_by_day(request: Request, service: Running) -> Response:
 @router.get("/events/{key}")
 def event(request: Request, key: EventKey, service: Running) -> Response:
     """One event, with a form to report that something is wrong with it."""
-    with service.databases.read() as transaction:
-        found = find_event(transaction, key)
+    found = service.databases.ask(lambda transaction: find_event(transaction, key))
     context = {
         "event": found,
         "place": place_of(found.venue) if found.venue else None,
