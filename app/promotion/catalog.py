@@ -36,7 +36,7 @@ _COLUMNS: Final = """
 SELECT json_agg(json_build_object(
   'name', a.attname,
   'declared', format_type(a.atttypid, a.atttypmod),
-  'carrier', format_type(a.atttypid, NULL),
+  'carrier', format_type(a.atttypid, -1),
   'as_text', t.oid >= 16384 OR t.typsend = 0 OR t.typtype IN ('d', 'c') OR t.typname ~ '^_?reg',
   'details', concat_ws(' ',
      (SELECT string_agg(enumlabel, ',' ORDER BY enumsortorder) FROM pg_enum

@@ -16,6 +16,7 @@ from app.promotion.guard import Tolerance
 from app.promotion.hashing import Hashing
 from app.promotion.known import Knowledge, knowledge
 from app.promotion.plan import Plan, Sample, TablePlan, same_columns
+from app.promotion.quoting import identifier
 from app.promotion.relation import Relation
 from app.promotion.waiting import at_once
 
@@ -81,7 +82,7 @@ def make_plan(
     with timed(seconds, "describe"):
         sides = _describe(source, destination, labels, request)
     findings = list(guard.sides(*sides, request.tolerance))
-    names = [f'"{schema}"."{name}"' for schema, name in request.tables]
+    names = [f"{identifier(schema)}.{identifier(name)}" for schema, name in request.tables]
     findings += guard.schemas(*sides, names)
     guard.refuse(findings, request.tolerance.overrides)
     hashing = Hashing(
