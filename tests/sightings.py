@@ -95,7 +95,10 @@ def names(trio: Trio) -> list[str]:
     return trio.query("local", "SELECT name FROM events ORDER BY name, starts_at")
 
 
-def state(trio: Trio) -> dict[str, list[str]]:
+_TABLES: Final = ("venues", "events", "sightings", "rejects", "provenance", "fetches", "judgements")
+_STATE: Final = " UNION ALL ".join(f"SELECT '{table}', x::text FROM {table} x" for table in _TABLES)
+
+
+def state(trio: Trio) -> list[str]:
     """Every row of every table that the pipeline writes, ledgers apart."""
-    tables = ("venues", "events", "sightings", "rejects", "provenance", "fetches", "judgements")
-    return {table: trio.query("local", f"SELECT x::text FROM {table} x ORDER BY 1") for table in tables}
+    return trio.query("local", f"{_STATE} ORDER BY 1, 2")

@@ -157,7 +157,7 @@ def _named(name: str) -> tzinfo | None:
         return timezone(offset if sign == "+" else -offset) if offset < _DAY else None
     try:
         return _zone(text)
-    except (OSError, ValueError):  # what ZoneInfo raises: unknown name, or a directory, or not a name at all
+    except (KeyError, OSError, ValueError):  # what ZoneInfo raises: unknown, a directory, not a name at all
         return None
 
 

@@ -58,7 +58,7 @@ class Name:
     Attributes:
         text: folded, in one language.
         telling: the words that not every event has.
-        is_common: nothing but its place makes it an event ("Salsa Night").
+        own: those of them that no style or kind of event has; with none only its place makes it an event.
         is_lesson: it has a word for teaching.
         marks: what tells rooms, levels and kinds apart, by kind.
         styles: the dance styles that it names.
@@ -66,7 +66,7 @@ class Name:
 
     text: str
     telling: tuple[str, ...]
-    is_common: bool
+    own: frozenset[str]
     is_lesson: bool
     marks: tuple[frozenset[str], ...]
     styles: frozenset[str]
@@ -81,7 +81,7 @@ def name_of(text: str) -> Name:
     return Name(
         folded,
         tuple(sorted(telling)),
-        telling <= _GENERIC,
+        frozenset(telling - _GENERIC),
         not words.isdisjoint(_LESSONS),
         tuple(frozenset(pattern.findall(folded)) for pattern in _APART.values()),
         frozenset(styles_in(text)),
@@ -108,7 +108,7 @@ def compare(one: Draft, other: Draft) -> Match:
         score, needed = round(token_sort_ratio(left.text, right.text)), _LIMITS["one_source"]
     else:
         score, needed = _likeness(left, right), 0
-    needed = max(needed, _needed(one, other, gap, is_common=left.is_common or right.is_common))
+    needed = max(needed, _needed(one, other, gap, is_common=not (left.own and right.own)))
     if score >= needed:
         return Match(Verdict.SAME, score)
     is_grey = needed < _NEVER and one.source != other.source and score >= _LIMITS["grey"]

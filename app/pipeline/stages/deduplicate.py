@@ -82,7 +82,7 @@ def compare_all(drafts: list[Draft]) -> Day:
     alike: dict[tuple[object, ...], list[Draft]] = defaultdict(list)
     for draft in drafts:
         name = name_of(draft.name)
-        where = draft.venue.key if draft.venue else draft.url or (draft.key if name.is_common else None)
+        where = draft.venue.key if draft.venue else draft.url or (None if name.own else draft.key)
         alike[name.text, draft.start_time, where].append(draft)
     # Members in a fixed order, and the nodes by their first: the order of the drafts must not matter.
     day = Day(
@@ -139,22 +139,43 @@ def cluster(day: Day) -> list[list[Draft]]:
 
 
 def _candidates(drafts: list[Draft]) -> list[tuple[int, int]]:
-    """Pairs of one day worth comparing: at the same place, on the same page, or sharing a telling word."""
+    """Pairs of one day worth comparing: at one place, on one page, or, where one names no place, with a word in common.
+
+    Two places are two events unless a page is shared, so a word alone never brings those together: the pairs
+    grow with the events, not with their square.
+    """
     blocks: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, draft in enumerate(drafts):
-        if draft.venue:
-            blocks["venue", draft.venue.key].append(index)
         if draft.url:
-            blocks["url", draft.url].append(index)
-        name = name_of(draft.name)
-        for word in name.telling or (name.text,):
-            blocks["word", word].append(index)
-    pairs: set[tuple[int, int]] = set()
-    for block in blocks.values():
-        if len(block) > 1:
-            for part in _small(block, drafts):
-                pairs.update(combinations(part, 2))
-    return sorted(pairs)
+            blocks["page", draft.url].append(index)
+        if draft.venue:
+            blocks["place", draft.venue.key].append(index)
+    pairs = {
+        pair
+        for block in blocks.values()
+        if len(block) > 1
+        for part in _small(block, drafts)
+        for pair in combinations(part, 2)
+    }
+    return sorted(pairs | _without_place(drafts))
+
+
+def _without_place(drafts: list[Draft]) -> set[tuple[int, int]]:
+    """Pairs of a draft that names no place with those that share a word of its own."""
+    nowhere = {index for index, draft in enumerate(drafts) if draft.venue is None}
+    wanted = {word for index in nowhere for word in name_of(drafts[index].name).own}
+    words: dict[str, list[int]] = defaultdict(list)
+    for index, draft in enumerate(drafts if wanted else ()):
+        for word in name_of(draft.name).own & wanted:
+            words[word].append(index)
+    return {
+        (min(one, other), max(one, other))
+        for block in words.values()
+        for part in _small(block, drafts)
+        for one in nowhere.intersection(part)
+        for other in part
+        if one != other
+    }
 
 
 def _small(block: list[int], drafts: list[Draft]) -> Iterator[list[int]]:
