@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode in front of a server, as Render's managed pooler is."""
+"""PgBouncer in front of a server; in transaction mode, as Render's managed pooler is, unless asked otherwise."""
 
 import os
 import pwd
@@ -7,12 +7,12 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, Literal
 
 from app.database.embedded import EmbeddedServer
 
@@ -28,9 +28,9 @@ class PgBouncer:
     port: int
     process: subprocess.Popen[bytes] | None = None
 
-    def url(self, database: str) -> str:
-        """A database behind it; it trusts its clients, and knows the server's password itself."""
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str, *, role: str = "postgres") -> str:
+        """A database behind it; it trusts its clients, and knows the server's passwords itself."""
+        return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -64,19 +64,28 @@ class PgBouncer:
 
 
 @contextmanager
-def pgbouncer(server: EmbeddedServer, *, ignore_options: bool = False) -> Iterator[PgBouncer]:
+def pgbouncer(
+    server: EmbeddedServer,
+    *,
+    ignore_options: bool = False,
+    mode: Literal["transaction", "session"] = "transaction",
+    roles: Mapping[str, str] | None = None,
+) -> Iterator[PgBouncer]:
     """A pooler in front of a server.
 
     Args:
         server: behind it.
         ignore_options: drop libpq's startup `options` silently; otherwise they are refused.
+        mode: for how long a client keeps a connection of the server.
+        roles: passwords of the roles that may come through, beside the superuser.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with TemporaryDirectory(prefix="dance-pgbouncer-") as name:
         directory = Path(name)
-        (directory / "users").write_text(f'"postgres" "{server.password}"\n')
+        known = {"postgres": server.password, **(roles or {})}
+        (directory / "users").write_text("".join(f'"{role}" "{word}"\n' for role, word in known.items()))
         (directory / "ini").write_text(
             "\n".join(
                 [
@@ -85,7 +94,7 @@ def pgbouncer(server: EmbeddedServer, *, ignore_options: bool = False) -> Iterat
                     "[pgbouncer]",
                     f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =",
                     f"auth_type = trust\nauth_file = {directory / 'users'}\nlogfile = {directory / 'log'}",
-                    "pool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 200",
+                    f"pool_mode = {mode}\ndefault_pool_size = 4\nmax_client_conn = 200",
                     *(["ignore_startup_parameters = options"] if ignore_options else []),
                     "",
                 ]

@@ -19,7 +19,7 @@ from app.database.permits import Purpose, grant
 from app.database.roles import READER, apply, set_password, statements_for
 from settings import DatabaseSettings, DatabaseTarget
 from tests.attacks import ATTEMPTS, EFFECT, PREPARE, Attempt, Door
-from tests.pooler import pgbouncer
+from tests.pgbouncer import pgbouncer
 from tests.postgres import Servers, Trio
 
 PROD: Final = DatabaseTarget.RENDER_PROD
@@ -42,12 +42,8 @@ class Arena:
         stack.callback(
             trio.query, "render_prod", "DROP OWNED BY dance_reader, dance_writer; DROP ROLE powerful"
         )
-        port = stack.enter_context(
-            pgbouncer(trio.server, {"postgres": trio.server.password, READER: password})
-        )
+        pooler = stack.enter_context(pgbouncer(trio.server, ignore_options=True, roles={READER: password}))
         name = trio.render_prod.rsplit("/", 1)[1]
-        role = trio.server.url(name, role=READER, password=password)
-        pooled = [url.replace(f":{trio.server.port}/", f":{port}/") for url in (trio.render_prod, role)]
 
         def reader(url: str) -> Open:
             settings = DatabaseSettings.from_environ({**trio.environ(), "RENDER_EXTERNAL_DB_URL": url})
@@ -56,9 +52,9 @@ class Arena:
         self.ways: dict[str, Open] = {
             "writer": lambda: open_production_writer(trio.settings(), grant(Purpose.PROMOTION, PROD), process="attack"),
             "reader": reader(trio.render_prod),
-            "pooled": reader(pooled[0]),
-            "role": reader(role),
-            "role pooled": reader(pooled[1]),
+            "pooled": reader(pooler.url(name)),
+            "role": reader(trio.server.url(name, role=READER, password=password)),
+            "role pooled": reader(pooler.url(name, role=READER)),
         }  # fmt: skip
 
     def effect(self) -> str:
