@@ -63,6 +63,14 @@ def test_a_budget_that_does_not_suffice_is_1(trio: Trio, tmp_path: Path) -> None
     assert "500 of 197" in done.stdout
 
 
+def test_the_web_service_does_not_start_beyond_its_budget(trio: Trio, tmp_path: Path) -> None:
+    """What `dance check` only reports, `dance serve` refuses."""
+    variables = {"DATABASE_CONNECTION_STRING": trio.local, "DATABASE_PROCESSES": "50"}
+    done = dance("serve", "--port", "0", variables=variables, cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "500 connections wanted, the server has 197" in done.stderr
+
+
 def test_a_database_that_is_away_is_75(trio: Trio, tmp_path: Path) -> None:
     """One that does not answer is down, the others are still reported."""
     variables = trio.environ() | {"RENDER_EXTERNAL_DB_URL": "postgresql://user:password@127.0.0.1:9/name"}

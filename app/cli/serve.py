@@ -5,6 +5,9 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from app.database.budget import require_budget
+from app.database.engines import open_reader
+from app.errors import TemporaryFailure
 from app.web.application import create_application
 from settings import Settings
 
@@ -19,6 +22,7 @@ def command(
     It reads the active target. Reports are taken only where it is production, named explicitly, on Render.
     """
     settings = Settings()
+    _check_budget(settings)
     uvicorn.run(
         create_application(settings),
         host=host or settings.web.host,
@@ -28,3 +32,15 @@ def command(
         timeout_graceful_shutdown=20,
         log_level="warning",
     )
+
+
+def _check_budget(settings: Settings) -> None:
+    """Refuse to start with pools that the server cannot fill; a database that is away is no reason not to start."""
+    database = open_reader(settings.database, process="web start", connections=settings.connections)
+    try:
+        with database.read() as transaction:
+            require_budget(transaction, settings.connections)
+    except TemporaryFailure as error:
+        typer.echo(str(error), err=True)
+    finally:
+        database.dispose()
