@@ -61,9 +61,7 @@ def test_a_run_that_was_killed_after_collecting_resumes_without_asking_anybody(t
 @pytest.mark.parametrize("seed", range(3))
 def test_sigkill_at_any_point_leaves_a_database_that_resumes(trio: Trio, tmp_path: Path, seed: int) -> None:
     """The real command, killed at a random moment: after --resume (or a new run) all is as if nothing had happened."""
-    tables = [
-        "".join(row(f"Salsa {table} {n}", f"Hall {n}, Victoria, BC") for n in range(150)) for table in "ABC"
-    ]
+    tables = ["".join(row(f"Salsa Social {n}", f"Hall {n}, Victoria, BC") for n in range(400)) for _ in "ABC"]
     variables = trio.environ(1) | listing(tmp_path, *tables)
     process = subprocess.Popen(
         [sys.executable, "-m", "app", "pipeline"],
