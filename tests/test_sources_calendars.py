@@ -81,6 +81,7 @@ def test_daylight_saving_does_not_move_the_wall_clock() -> None:
     [
         (":20260306T200000Z", "", "UTC"),
         (":20260306T200000", "", "America/Toronto"),
+        (";TZID=/vendor.example/2026/America/Vancouver:20260306T200000", "", "America/Vancouver"),
         (":20260306T200000", "X-WR-TIMEZONE:America/Vancouver", "America/Vancouver"),
         (";TZID=Pacific Standard Time:20260306T200000", "", "America/Los_Angeles"),
         (";TZID=Mars/Olympus:20260306T200000", "", "Mars/Olympus"),
@@ -96,6 +97,13 @@ def test_zones_are_named_as_well_as_they_can_be(start: str, head: str, zone: str
     """IANA names, UTC, offsets that the calendar defines, else the calendar's or the source's zone."""
     found = one(f"UID:a\nSUMMARY:x\nDTSTART{start}", head=head)
     assert (found.start_date, found.start_time, found.time_zone) == (date(2026, 3, 6), time(20), zone)
+
+
+def test_calendars_do_not_lend_each_other_their_zones() -> None:
+    """Two calendars that define different zones under one name each mean their own, one without none."""
+    lines = "UID:a\nSUMMARY:x\nDTSTART;TZID=Here:20260306T200000"
+    there = HERE.replace("-0330", "+0545")
+    assert [one(lines, head=head).time_zone for head in (HERE, there, "")] == ["-03:30", "+05:45", "Here"]
 
 
 def test_an_unknown_zone_that_was_guessed_is_noted() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
@@ -11,7 +12,9 @@ from zoneinfo import ZoneInfo
 
 import icalendar
 import recurring_ical_events
+from icalendar.error import GloballyUniqueTZIDGuessed
 from icalendar.prop import vBroken
+from icalendar.timezone import tzp
 
 from app.pipeline.event import Reject, Sighting
 from app.pipeline.sources.formats.moments import offset_name
@@ -48,8 +51,11 @@ def read_calendar(text: str, origin: Origin, first: date, last: date) -> Iterato
     Raises:
         SourceError: it is not a calendar.
     """
+    # icalendar keeps the zones that one calendar defines for all others: two strangers' `Local` must not mix.
+    tzp.use_default()
     try:
-        components = icalendar.Calendar.from_ical(text, multiple=True)
+        with warnings.catch_warnings(action="ignore", category=GloballyUniqueTZIDGuessed):
+            components = icalendar.Calendar.from_ical(text, multiple=True)
     except _MALFORMED as error:
         raise origin.failure(f"is not an iCalendar: {_reason(error)}") from error
     calendars = [component for component in components if component.name == "VCALENDAR"]

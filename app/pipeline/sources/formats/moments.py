@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
+from functools import lru_cache
 from typing import Final
 
 from dateutil import parser
@@ -49,6 +50,7 @@ class Moment:
         return Moment(moved.date(), moved.time(), other.zone)
 
 
+@lru_cache(maxsize=4_096)
 def read_moment(text: str) -> Moment:
     """Read ISO 8601, or a date in words.
 
@@ -68,6 +70,7 @@ def read_moment(text: str) -> Moment:
         return _in_words(text)
 
 
+@lru_cache(maxsize=4_096)
 def read_time(text: str) -> tuple[time, int]:
     """Read a time of day: `20:30`, `8:30 pm`, `24:30`, `2h15`.
 

@@ -21,6 +21,7 @@ COLUMNS: Final = REQUIRED | {
 
 _IDENTITY: Final = ("event_name", "start_date", "start_time", "location", "url")
 _NOTHING: Final = frozenset({"", "nan", "nat", "none", "null", "<na>", "\\n"})
+_LONGEST_NOTHING: Final = 4
 
 Row = dict[str, str]
 
@@ -113,4 +114,4 @@ def _clock(text: str, day: date, notes: list[str]) -> tuple[date, time | None]:
 
 def _said(field: str) -> str:
     text = field.strip()
-    return "" if text.lower() in _NOTHING else text
+    return "" if len(text) <= _LONGEST_NOTHING and text.lower() in _NOTHING else text

@@ -12,6 +12,7 @@ _MANY_BYTES: Final = ("big5", "euc", "gb", "hz", "iso2022", "johab", "shift_jis"
 _ONE_BYTE: Final = ("ascii", "cp", "iso8859", "koi8", "latin", "mac", "tis")
 _MARKUP: Final = re.compile(r"<(?:/|!--|[a-z])[^<>]*>", re.IGNORECASE)
 _BREAK: Final = re.compile(r"<(?:br|/p|/div|/li|/h[1-6]|/tr)\b[^<>]*>", re.IGNORECASE)
+_RAGGED: Final = re.compile(r"[^\S\n ]|  |\n | \n|\n\n\n")
 _BLANKS: Final = re.compile(r"[^\S\n]+")
 _LINE_END: Final = re.compile(r" ?\n ?")
 _BLANK_LINES: Final = re.compile(r"\n{3,}")
@@ -47,14 +48,20 @@ def decode(body: bytes, content_type: str = "") -> str:
 
 def plain(text: str) -> str:
     """Text without markup, entities and runs of white space; paragraphs stay."""
-    if "<" in text:
-        text = _MARKUP.sub(" ", _BREAK.sub("\n", text))
-    if "&" in text:
-        text = html.unescape(text)
-    text = _BLANKS.sub(" ", text.replace("\r", "\n" if "\n" not in text else ""))
-    return _BLANK_LINES.sub("\n\n", _LINE_END.sub("\n", text)).strip()
+    text = _unmarked(text)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if _RAGGED.search(text):
+        text = _BLANK_LINES.sub("\n\n", _LINE_END.sub("\n", _BLANKS.sub(" ", text)))
+    return text.strip()
 
 
 def one_line(text: str) -> str:
     """Plain text in one line: titles, places."""
-    return " ".join(plain(text).split())
+    return " ".join(_unmarked(text).split())
+
+
+def _unmarked(text: str) -> str:
+    if "<" in text:
+        text = _MARKUP.sub(" ", _BREAK.sub("\n", text))
+    return html.unescape(text) if "&" in text else text
