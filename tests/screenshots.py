@@ -40,16 +40,15 @@ def _fill(trio: Trio) -> None:
         for number in range(12)
     ]
     random = Random(7)  # noqa: S311 - figures for a picture
-    for mode in (1, 4):
-        publish(trio, *events, mode=mode, places=(HALL,))
-        with writing(trio, mode) as database, database.write() as transaction:
-            for _ in range(24):
-                row = a_promotion(
-                    inserted=random.randint(0, 60),
-                    updated=random.randint(0, 200),
-                    deleted=random.randint(0, 9),
-                )
-                transaction.execute(insert(promotions), row)
+    publish(trio, *events, places=(HALL,))
+    with writing(trio, 4) as database, database.write() as transaction:
+        for _ in range(24):
+            row = a_promotion(
+                inserted=random.randint(0, 60),
+                updated=random.randint(0, 200),
+                deleted=random.randint(0, 9),
+            )
+            transaction.execute(insert(promotions), row)
 
 
 def main() -> None:
@@ -69,9 +68,6 @@ def main() -> None:
                         with visited(context, size) as page:
                             page.goto(address + path)
                             save(page, pictures / name)
-                with served(trio, 1) as address, visited(context) as page:
-                    page.goto(f"{address}/status")
-                    save(page, pictures / "status-local.png")
         finally:
             servers.stop()
 
