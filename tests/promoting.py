@@ -94,10 +94,11 @@ class Scene:
         **changes: object,
     ) -> Outcome:
         """Promote; consent is given unless a test says otherwise."""
+        production = self.writable()
         return promote.promote(
             self.source,
-            self.production,
-            self.writable,
+            production,
+            lambda: production,
             replace(self.request, **changes),  # type: ignore[arg-type]  # fields of Request
             origin=ORIGIN,
             consent=consent,

@@ -178,10 +178,12 @@ def run(where: Places, request: Request, *, confirm: str | None) -> bool:
         show(plan)
         _check(plan, confirm=confirm, pinned=pinned)
 
+    # One connection for the plan and the change: another would cost a laptop a dozen round trips.
+    production = where.writable()
     outcome = promote.promote(
         where.source,
-        where.production,
-        where.writable,
+        production,
+        lambda: production,
         request,
         origin=origin(),
         consent=consent,

@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from sqlalchemy import URL, Engine, create_engine, make_url
 
-from app.database import failover, pooling
+from app.database import dialect, failover, pooling
 from app.database.backup import BackupGuard
 from app.database.guards import StampGuard, keep_read_only
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
@@ -220,7 +220,7 @@ def _engine(url: URL, process: str, connections: ConnectionSettings, *, read_onl
             options.append("-c default_transaction_read_only=on")
     arguments = pooling.connect_arguments(connections, process, read_only=read_only)
     engine = create_engine(
-        url.difference_update_query(["options"]),
+        url.difference_update_query(["options"]).set(drivername=dialect.DRIVER),
         hide_parameters=True,
         use_native_hstore=False,  # asks the server at each connect, for a type that nothing here has
         connect_args={**arguments, "options": " ".join(filter(None, options))},

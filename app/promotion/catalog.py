@@ -190,9 +190,11 @@ def describe(
         cluster=literal(source.system_identifier if source else ""),
         database=literal(str(source.database_oid) if source else ""),
     )
-    # Under this search_path format_type qualifies every type outside pg_catalog.
-    cursor.execute(f"{PINNED}, set_config('search_path', 'pg_catalog', true)")
-    cursor.execute(query)
+    # One round trip: the one row of `pinned` is there before anything else is computed, and under this
+    # search_path format_type qualifies every type outside pg_catalog.
+    cursor.execute(
+        f"WITH pinned AS MATERIALIZED ({PINNED}, set_config('search_path', 'pg_catalog', true)) {query} FROM pinned"
+    )
     row = cursor.fetchone()
     assert row is not None  # noqa: S101 - a SELECT without FROM has one row
     said: dict[str, Any] = row[0] if isinstance(row[0], dict) else json.loads(row[0])

@@ -71,7 +71,8 @@ def promote(
     Args:
         source: the working database; read in one snapshot from the plan to the last row.
         production: read for the plan.
-        open_production: opens it for writing; called after consent, and only when there is something to write.
+        open_production: gives it for writing; called after consent, and only when there is something to write;
+            closed afterwards.
         request: what to promote.
         origin: who promotes.
         consent: called with the plan; raises to refuse.
