@@ -105,22 +105,26 @@ class Attempt:
         act: tries it; may raise whatever it wants.
         writes: it changes something where nothing guards: the attempt has teeth.
         by_hand: it takes the driver apart on purpose; only the server's privileges stop that.
+        statements: what it runs through the public door, if that is all it does.
+        passes: the server lets even a reading role do it, because it changes no row.
     """
 
     name: str
     act: Callable[[Door], None]
     writes: bool = True
     by_hand: bool = False
+    statements: tuple[str, ...] = ()
+    passes: bool = False
 
 
-def _sql(name: str, *statements: str, writes: bool = True) -> Attempt:
+def _sql(name: str, *statements: str, writes: bool = True, passes: bool = False) -> Attempt:
     def act(door: Door) -> None:
         for way in (door.public, door.raw):
             with suppress(Exception):
                 way(*statements)
         door.public(*statements)
 
-    return Attempt(name, act, writes=writes)
+    return Attempt(name, act, writes=writes, statements=statements, passes=passes)
 
 
 def _core(name: str, act: Callable[[Connection], object]) -> Attempt:
@@ -292,9 +296,12 @@ ATTEMPTS: Final = (
     _sql("LOCK TABLE", "LOCK TABLE victim IN ACCESS EXCLUSIVE MODE", writes=False),
     _sql("large object: lo_create()", "SELECT lo_create(0)"),
     _sql("large object: lo_from_bytea()", "SELECT lo_from_bytea(0, 'x')"),
-    _sql("pg_logical_emit_message()", "SELECT pg_logical_emit_message(true, 'a', 'b')", writes=False),
-    _sql("advisory lock", "SELECT pg_advisory_xact_lock(1)", writes=False),
-    _sql("pg_notify()", "SELECT pg_notify('a', 'b')", writes=False),
+    _sql("pg_logical_emit_message()", "SELECT pg_logical_emit_message(true, 'a', 'b')", writes=False, passes=True),
+    _sql("advisory lock", "SELECT pg_advisory_xact_lock(1)", writes=False, passes=True),
+    _sql("pg_notify()", "SELECT pg_notify('a', 'b')", writes=False, passes=True),
+    _sql("pg_terminate_backend()", "SELECT pg_terminate_backend(0)", writes=False, passes=True),
+    _sql("set_config() of anything else", "SELECT set_config('work_mem', '64MB', false)", writes=False, passes=True),
+    _sql("pg_export_snapshot()", "SELECT pg_export_snapshot()", writes=False, passes=True),
     _sql("LISTEN", "LISTEN a", writes=False),
     _sql("NOTIFY", "NOTIFY a", writes=False),
     _sql("VACUUM", "COMMIT", "VACUUM victim", writes=False),

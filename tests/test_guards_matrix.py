@@ -17,6 +17,7 @@ from app.database.engines import open_production_reader, open_production_writer
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.database.permits import Purpose, grant
 from app.database.roles import READER, apply, set_password, statements_for
+from app.errors import AppError
 from settings import DatabaseSettings, DatabaseTarget
 from tests.attacks import ATTEMPTS, EFFECT, PREPARE, Attempt, Door
 from tests.pgbouncer import pgbouncer
@@ -63,6 +64,18 @@ class Arena:
         with self._observer.read() as transaction:
             return str(transaction.select(statement).scalar_one())
 
+    def passes(self, way: str, attempt: Attempt) -> bool:
+        """Whether its statements raise nothing through the public door."""
+        database = self.ways[way]()
+        try:
+            Door(database).public(*attempt.statements)
+        except AppError:
+            return False
+        else:
+            return True
+        finally:
+            database.dispose()
+
     def changed(self, way: str, attempt: Attempt) -> bool:
         """Try, and tell whether anything is different afterwards."""
         before = self.effect()
@@ -105,3 +118,9 @@ def test_the_attempts_have_teeth(arena: Arena, attempt: Attempt) -> None:
     """Through a writer each attempt changes what it says it changes: the matrix can fail."""
     if attempt.writes:
         assert arena.changed("writer", attempt)
+
+
+@pytest.mark.parametrize("attempt", [a for a in ATTEMPTS if a.statements], ids=lambda attempt: attempt.name)
+def test_what_still_passes_is_known(arena: Arena, attempt: Attempt) -> None:
+    """What a reading role may do, none of which changes a row, is what docs/guards.md lists."""
+    assert arena.passes("role", attempt) is attempt.passes

@@ -16,9 +16,9 @@ from app.database.engines import (
 from app.database.failures import DatabaseFailedError
 from app.database.guards import CopiedDatabaseError, UnstampedError, WrongStampError
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
-from app.database.permits import Purpose, grant
+from app.database.permits import Purpose, WritePermitError, grant
 from app.database.stamp import AlreadyStampedError, put_stamp, stamp_of
-from settings import DatabaseSettings, DatabaseTarget
+from settings import ConfigurationError, DatabaseSettings, DatabaseTarget
 from tests.postgres import Trio
 
 PROD = DatabaseTarget.RENDER_PROD
@@ -164,3 +164,16 @@ def test_the_stamp_is_held_while_production_is_written(trio: Trio) -> None:
         )
     assert held == ["0"]
     database.dispose()
+
+
+def test_a_production_url_in_a_working_variable_is_caught_three_times(trio: Trio) -> None:
+    """At load as the same database twice; at connect by its stamp; before either by the types and the permit."""
+    with pytest.raises(ConfigurationError, match="names the same database as"):
+        _settings(trio, DATABASE_CONNECTION_STRING=trio.render_prod)
+    alone = {"DATABASE_CONNECTION_STRING": trio.render_prod}  # production itself is not configured here
+    with pytest.raises(WrongStampError, match="should be local, but its stamp says render_prod"):
+        _writes(open_writer(DatabaseSettings.from_environ(alone), process="tests"))
+    named = {**trio.environ(4)}
+    with pytest.raises(WritePermitError):
+        open_writer(DatabaseSettings.from_environ(named), process="tests")
+    assert trio.query("render_prod", "SELECT count(*) FROM venues") == ["0"]
