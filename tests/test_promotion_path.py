@@ -120,3 +120,20 @@ def test_without_consent_the_plan_is_shown_and_nothing_happens(trio: Trio, tmp_p
         assert refused.returncode == 77
         assert "--confirm" in refused.stderr
         assert here.contents("render_prod") == []
+
+
+def test_what_happens_is_told_and_seen(trio: Trio, tmp_path: Path) -> None:
+    """Without a terminal lines tell what is sent; pg_stat_activity shows the phase."""
+    with scene(trio) as here:
+        here.working(seed_events(20))
+        stamp = trio.query("render_prod", "SELECT stamp_id FROM control.stamp")[0]
+        done = dance("promote", variables={**trio.environ(), "PROMOTE_TO": stamp}, cwd=tmp_path)
+        assert "Sending changed rows: 30" in done.stderr
+        here.live(
+            "CREATE TABLE seen (name text); CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$BEGIN INSERT INTO seen SELECT current_setting('application_name'); RETURN NULL; END$$;"
+            "CREATE TRIGGER look AFTER UPDATE ON events FOR EACH STATEMENT EXECUTE FUNCTION look()"
+        )
+        here.working("UPDATE events SET name = 'x' WHERE key = 'e1'")
+        here.promote()
+        assert set(here.live("SELECT name FROM seen")) == {"dance promotion: apply"}

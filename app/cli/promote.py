@@ -4,13 +4,14 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from app.cli.consent import ConsentMissingError
+from app.cli.moving import Moving
 from app.database.engines import open_production_reader, open_production_writer, open_reader
 from app.database.guards import refuse_production
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
@@ -169,31 +170,31 @@ def run(where: Places, request: Request, *, confirm: str | None) -> bool:
     seed = seed_of(confirm) if confirm else None
     if confirm and seed is None:
         raise NotADigestError
-    if not confirm and pinned is None and sys.stdin.isatty():
-        confirm, seed = _ask(where, request)
-        if confirm is None:
-            return False
+    with Moving() as moving:
+        request = replace(request, phase=moving.phase, moved=moving.moved)
+        if not confirm and pinned is None and sys.stdin.isatty():
+            confirm, seed = _ask(where, request, moving)
+            if confirm is None:
+                return False
 
-    def consent(plan: Plan) -> None:
-        show(plan)
-        _check(plan, confirm=confirm, pinned=pinned)
+        def consent(plan: Plan) -> None:
+            moving.pause()
+            show(plan)
+            _check(plan, confirm=confirm, pinned=pinned)
+            moving.rows_to_send, moving.bytes_to_send = report.to_send(plan)
 
-    # One connection for the plan and the change: another would cost a laptop a dozen round trips.
-    production = where.writable()
-    outcome = promote.promote(
-        where.source,
-        production,
-        lambda: production,
-        request,
-        origin=origin(),
-        consent=consent,
-        limits=Limits(
-            lock_timeout=where.settings.promotion.lock_timeout,
-            lock_attempts=where.settings.promotion.lock_attempts,
-            keep=where.settings.promotion.keep_undo,
-        ),
-        seed=seed,
-    )
+        # One connection for the plan and the change: another would cost a laptop a dozen round trips.
+        production = where.writable()
+        outcome = promote.promote(
+            where.source,
+            production,
+            lambda: production,
+            request,
+            origin=origin(),
+            consent=consent,
+            limits=limits_of(where.settings),
+            seed=seed,
+        )
     if outcome.changed:
         typer.echo(report.done(outcome.plan, outcome.seconds))
     else:
@@ -201,9 +202,19 @@ def run(where: Places, request: Request, *, confirm: str | None) -> bool:
     return outcome.changed
 
 
-def _ask(where: Places, request: Request) -> tuple[str | None, int | None]:
+def limits_of(settings: Settings) -> Limits:
+    """How long production may be kept waiting, and what it keeps."""
+    return Limits(
+        lock_timeout=settings.promotion.lock_timeout,
+        lock_attempts=settings.promotion.lock_attempts,
+        keep=settings.promotion.keep_undo,
+    )
+
+
+def _ask(where: Places, request: Request, moving: Moving) -> tuple[str | None, int | None]:
     """Show a plan on the terminal and ask for its digest; nothing stays open meanwhile."""
     plan = promote.plan(where.source, where.production, request)
+    moving.pause()
     show(plan)
     refuse(plan.findings, request.tolerance.overrides)
     if not plan.changes:

@@ -5,10 +5,9 @@ from typing import Annotated
 import typer
 
 from app.cli import consent
-from app.cli.promote import places
+from app.cli.promote import limits_of, places
 from app.database.origin import origin
 from app.promotion import report, rollback
-from app.promotion.script import Limits
 from settings import Settings
 
 
@@ -39,10 +38,5 @@ def command(
             expected=made.digest,
             given=confirm,
         )
-        limits = Limits(
-            lock_timeout=settings.promotion.lock_timeout,
-            lock_attempts=settings.promotion.lock_attempts,
-            keep=settings.promotion.keep_undo,
-        )
-        rollback.apply(made, where.writable, origin=origin(), limits=limits)
+        rollback.apply(made, where.writable, origin=origin(), limits=limits_of(settings))
         typer.echo(f"Undone: promotion {made.promotion['id']}, verified.")

@@ -94,6 +94,16 @@ def done(plan: Plan, seconds: Mapping[str, float]) -> str:
     )
 
 
+def to_send(plan: Plan) -> tuple[int, int]:
+    """Rows, and about how many bytes, that have to reach production."""
+    rows = sum(
+        t.difference.rows[0] if t.strategy is Strategy.WHOLE else t.inserted + t.updated
+        for t in plan.tables
+        if t.changes
+    )
+    return rows, sum(table.bytes_to_move for table in plan.tables)
+
+
 def as_json(plan: Plan) -> dict[str, Any]:
     """The plan for machines."""
     return {
