@@ -2,8 +2,9 @@
 
 import gc
 
-# Importing pydantic makes a hundred thousand objects that live as long as the process; looking for garbage among
-# them meanwhile takes a tenth of the time that a command needs to start (docs/settings.md, "Speed").
+# Importing pydantic makes a hundred thousand objects that live as long as the process. Looking for garbage among
+# them, now or at the next collection, takes a quarter of the time that a command needs to start: so it is not done
+# (docs/settings.md, "Speed").
 _collecting = gc.isenabled()
 gc.disable()
 try:
@@ -13,6 +14,7 @@ try:
     from settings.targets import Access, DatabaseTarget
 finally:
     if _collecting:
+        gc.freeze()
         gc.enable()
 
 __all__ = [
