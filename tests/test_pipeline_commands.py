@@ -76,6 +76,20 @@ def test_stages_that_make_no_sense_are_a_usage_error(
     assert trio.query("local", "SELECT count(*) FROM control.runs") == ["0"]
 
 
+def test_bad_rows_are_reported_with_file_line_and_reason(trio: Trio, tmp_path: Path) -> None:
+    """After the table, the first twenty; all of them with `dance explain --rejects`; known ones are not news."""
+    bad = "".join(row(f"Salsa {n}", day="someday") for n in range(25))
+    variables = trio.environ(1) | listing(tmp_path, row("Salsa Social") + bad)
+    told = dance("pipeline", variables=variables, cwd=tmp_path).stdout
+    assert "rejected 0.csv:3: " in told
+    assert "... and 5 more: dance explain --rejects" in told
+    assert (
+        dance("explain", "--rejects", variables=variables, cwd=tmp_path).stdout.count("table 0: 0.csv:") == 25
+    )
+    assert "rejected 0.csv" not in dance("pipeline", variables=variables, cwd=tmp_path).stdout
+    assert dance("explain", variables=variables, cwd=tmp_path).returncode == 2
+
+
 def test_a_list_of_sources_that_is_wrong_is_bad_configuration(trio: Trio, tmp_path: Path) -> None:
     """A missing list ends with 78, before the database is touched."""
     variables = trio.environ(1) | {"SOURCES_FILE": str(tmp_path / "none.toml")}

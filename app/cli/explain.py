@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from app.cli.watching import where
 from app.database.engines import open_reader
 from app.errors import AppError
-from app.pipeline.history import Origin, explain
+from app.pipeline.history import Origin, explain, rejected
 from settings import Settings
 
 
@@ -17,16 +18,26 @@ class NothingFoundError(AppError):
 
 
 def command(
-    what: Annotated[str, typer.Argument(metavar="EVENT", help="An event's key, or words of its name.")],
+    what: Annotated[
+        str, typer.Argument(metavar="[EVENT]", help="An event's key, or words of its name.")
+    ] = "",
+    *,
+    rejects: Annotated[bool, typer.Option("--rejects", help="What sources gave that is no event.")] = False,
 ) -> None:
     """Tell where an event came from, what was merged, and which rule dropped what is not published."""
+    if bool(what) == rejects:
+        raise typer.BadParameter("name an event, or ask for --rejects")
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     settings = Settings()
     database = open_reader(settings.database, process="explain", connections=settings.connections)
+    if rejects:
+        for reject in rejected(database):
+            console.print(f"{reject.source}: {where(reject.place, reject.line)}: {reject.reason}")
+        return
     found = explain(database, what)
     database.dispose()
     if not found:
         raise NothingFoundError
-    console = Console(highlight=False, soft_wrap=True, markup=False)
     published = [one for one in found if one.event_key]
     for key, members in groupby(published, key=lambda one: one.event_key):
         console.print(f"Event {key}")

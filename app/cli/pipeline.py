@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from app.cli.promote import promote_after_run
-from app.cli.watching import table_of, watch
+from app.cli.watching import rejects_of, table_of, watch
 from app.database.engines import open_production_reader, open_writer
 from app.database.guards import refuse_production
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
@@ -94,8 +94,8 @@ def run_and_show(
     console.print(table_of(result))
     if result.up_to_date:
         console.print("Nothing differs from the last run: 0 changes.")
-    for failure in result.failures:
-        console.print(f"[red]failed[/red] {failure}", markup=True)
+    for line in (*rejects_of(result), *(f"failed: {failure}" for failure in result.failures)):
+        console.print(line, markup=False)
     return result
 
 

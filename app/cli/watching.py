@@ -1,8 +1,8 @@
 """Watching a run: a progress bar on a terminal, plain lines everywhere else."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -11,7 +11,8 @@ from rich.table import Table
 from app.pipeline.run import Result
 from app.pipeline.stage import Observer, StageReport
 
-logger = logging.getLogger(__name__)
+_SHOWN: Final = 20
+"""Rejects that are listed after a run."""
 
 
 class PlainLines:
@@ -86,3 +87,15 @@ def counts_of(report: StageReport) -> str:
     """Counts for people: the first always, the others when they are not 0."""
     first, *others = report.counts.items()
     return ", ".join(f"{count:,} {name}" for name, count in [first, *(item for item in others if item[1])])
+
+
+def rejects_of(result: Result) -> list[str]:
+    """The run's new rejects, a line each, the first of them when there are many."""
+    shown = [f"rejected {where(one.place, one.line)}: {one.reason}" for one in result.rejects[:_SHOWN]]
+    more = len(result.rejects) - len(shown)
+    return [*shown, f"... and {more:,} more: dance explain --rejects"] if more > 0 else shown
+
+
+def where(place: str, line: int | None) -> str:
+    """A place as compilers write it."""
+    return place if line is None else f"{place}:{line}"

@@ -128,3 +128,23 @@ def explain(database: ReadOnlyDatabase, what: str, limit: int = 50) -> list[Orig
             )
             for row in transaction.select(asked)
         ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Something that a source gave and that is no event."""
+
+    source: str
+    place: str
+    line: int | None
+    reason: str
+
+
+def rejected(database: ReadOnlyDatabase) -> list[Rejected]:
+    """Everything that sources give now and that is no event."""
+    told = tables.rejects.c
+    asked = select(told.source, told.place, told.line, told.reason).order_by(
+        told.source, told.place, told.line
+    )
+    with database.read() as transaction:
+        return [Rejected(*row) for row in transaction.select(asked)]

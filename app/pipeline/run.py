@@ -12,6 +12,7 @@ from uuid import UUID
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.errors import Refused
 from app.pipeline import inputs, ledger
+from app.pipeline.event import Reject
 from app.pipeline.questions import Judge
 from app.pipeline.stage import SILENT, Context, Memory, Observer, Source, Stage, StageReport, Work
 from app.pipeline.stages import clean_up, collect, deduplicate, normalise, relevance, store
@@ -40,6 +41,7 @@ class Result:
         outcome: "done", or "incomplete" when something failed and the rest went on.
         reports: one for each stage that ran.
         failures: what failed, for people.
+        rejects: what sources gave that is no event and was not known yet.
         up_to_date: nothing differs from the last run, so that the stages after `collect` had nothing to do.
     """
 
@@ -47,6 +49,7 @@ class Result:
     outcome: str
     reports: tuple[StageReport, ...]
     failures: tuple[str, ...]
+    rejects: tuple[Reject, ...]
     up_to_date: bool
 
 
@@ -128,7 +131,9 @@ def _stages(context: Context, first: str, last: str) -> Result:
     settled = not work.unsettled and (up_to_date or last == "store")
     detail = {"inputs": _inputs(context)} if settled else {}
     ledger.finish(context.database, context.run_id, outcome, failures=work.failures, **detail)
-    return Result(context.run_id, outcome, tuple(reports), tuple(work.failures), up_to_date)
+    return Result(
+        context.run_id, outcome, tuple(reports), tuple(work.failures), tuple(work.rejects), up_to_date
+    )
 
 
 def _stage(name: str, position: int, work: Work, context: Context) -> StageReport:

@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a
 
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.pipeline.draft import Draft, Event
-from app.pipeline.event import Finding
+from app.pipeline.event import Finding, Reject
 from app.pipeline.questions import Judge, Judged, Question
 
 
@@ -65,6 +65,7 @@ class Work:
         drafts: one for every sighting that was read; those without a `rule` are in play.
         events: what came out of them, from `deduplicate` on.
         reported: keys of the events that visitors reported as cancelled.
+        rejects: what sources gave that is no event and was not known yet.
         failures: what a stage went on without, for people; any makes the run incomplete.
         unsettled: questions stay open that the next run should ask again.
     """
@@ -72,6 +73,7 @@ class Work:
     drafts: list[Draft] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     reported: frozenset[str] = frozenset()
+    rejects: list[Reject] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     unsettled: bool = False
 

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 from pydantic_core import to_json
@@ -48,6 +47,7 @@ def run(work: Work, context: Context) -> dict[str, int]:
             context.observer.note("collect", f"{failure} What it gave before stays.")
         with context.database.write() as transaction, transaction.cursor() as cursor:
             counts.update(_keep(cursor, source.name, found, context.now))
+            work.rejects += _keep_rejects(cursor, source.name, found, context.now)
             if found.whole:
                 ledger.mark_collected(transaction, context.run_id, source.name)
                 if context.memory:
@@ -179,7 +179,6 @@ def _keep(cursor: Cursor, source: str, found: _Found, now: datetime) -> dict[str
     )  # fmt: skip
     _change(cursor, [(key, *found.sightings[key]) for key in changed], now)
     _mark_gone(cursor, gone, now)
-    _keep_rejects(cursor, source, found, now)
     return {
         "found": len(found.sightings) + kept,
         "new": len(new),
@@ -215,15 +214,23 @@ def _mark_gone(cursor: Cursor, keys: list[str], now: datetime) -> None:
         cursor.execute("UPDATE sightings SET gone_at = %s WHERE key = ANY (%s)", (now, keys))
 
 
-def _keep_rejects(cursor: Cursor, source: str, found: _Found, now: datetime) -> None:
+def _keep_rejects(cursor: Cursor, source: str, found: _Found, now: datetime) -> list[Reject]:
+    """Store what is new and drop what was mended.
+
+    Returns:
+        What is new.
+    """
     cursor.execute("SELECT key, place FROM rejects WHERE source = %s", (source,))
     known: dict[str, str] = dict(cursor.fetchall())
     mended = [key for key, place in known.items() if key not in found.rejects and place not in found.standing]
     if mended and found.whole:
         cursor.execute("DELETE FROM rejects WHERE key = ANY (%s)", (mended,))
-    new: list[tuple[Any, ...]] = [
-        (key, reject.source, reject.place, reject.line, reject.reason, reject.raw, str(now))
-        for key, reject in found.rejects.items()
-        if key not in known
-    ]
-    rows.copy(cursor, tables.rejects, _REJECT, new)
+    new = {key: reject for key, reject in found.rejects.items() if key not in known}
+    moment = str(now)
+    rows.copy(
+        cursor,
+        tables.rejects,
+        _REJECT,
+        ((key, one.source, one.place, one.line, one.reason, one.raw, moment) for key, one in new.items()),
+    )
+    return list(new.values())
