@@ -6,7 +6,7 @@ from typing import Final
 
 from benchmarks.measure import machine
 
-AREAS: Final = ("settings", "guards", "pipeline", "duplicates", "promotion", "connections", "web")
+AREAS: Final = ("settings", "guards", "sources", "pipeline", "duplicates", "promotion", "connections", "web")
 
 
 def main() -> None:

@@ -74,18 +74,19 @@ def _findings(
             by_uid[str(event.get("UID", "")) or _digest(event)].append(event)
         for uid, components in by_uid.items():
             for events in _apart(components):
+                raw = _raw(events[0])
                 recurs = len(components) > 1 or "RRULE" in events[0] or "RDATE" in events[0]
                 try:
                     notes = [note for event in events for note in _without_malformed(event)]
                     found = _occurrences(zones, events, first, last)
-                    series = _Series(uid, recurs, _parameter(events[0], "TZID"), calendar, notes)
+                    series = _Series(uid, recurs, _parameter(events[0], "TZID"), calendar, notes, raw)
                     for occurrence in found[:MOST_OCCURRENCES]:
                         yield _sighting(occurrence, series, origin)
                 except _MALFORMED as error:
-                    yield origin.reject(_reason(error), _raw(events[0]))
+                    yield origin.reject(_reason(error), raw)
                     continue
                 if len(found) > MOST_OCCURRENCES:
-                    yield origin.reject(f"more than {MOST_OCCURRENCES} occurrences", _raw(events[0]))
+                    yield origin.reject(f"more than {MOST_OCCURRENCES} occurrences", raw)
 
 
 def _apart(components: list[Component]) -> list[list[Component]]:
@@ -107,6 +108,7 @@ class _Series(NamedTuple):
     tzid: str
     calendar: Component
     notes: list[str]
+    raw: str
 
     @property
     def calendar_zone(self) -> str | None:
@@ -162,7 +164,7 @@ def _sighting(event: Component, series: _Series, origin: Origin) -> Sighting | R
         cancelled=series.called_off or status == "CANCELLED",
         updated=_updated(event),
         notes=(*series.notes, *zone_note, *(["tentative"] if status == "TENTATIVE" else [])),
-        raw=_raw(event),
+        raw=series.raw,
     )
 
 
@@ -230,11 +232,14 @@ def _updated(event: Component) -> str:
 
 
 def _digest(event: Component) -> str:
-    return hashlib.sha256(event.to_ical()).hexdigest()
+    return hashlib.sha256(_raw(event).encode("utf-8", "replace")).hexdigest()
 
 
 def _raw(event: Component) -> str:
-    return str(event.to_ical().decode("utf-8", "replace")).replace("\r\n", "\n")
+    try:
+        return str(event.to_ical().decode("utf-8", "replace")).replace("\r\n", "\n")
+    except _MALFORMED:
+        return str(event)
 
 
 def _reason(error: BaseException) -> str:
