@@ -60,6 +60,10 @@ def test_every_trouble_has_its_name(template: Path, trio: Trio) -> None:
         assert condition(small) is Condition.UP
         small.dispose()
 
+        made.sql("INSERT INTO written VALUES (gen_random_uuid(), 0)")
+        while made.sql("SELECT count(*) FROM written", standby) != "1":
+            time.sleep(0.02)
+        time.sleep(0.2)  # the last transaction ages while nothing happens
         reader = made.reader(standby.port)
         health = ready(reader, deadline=30)
         assert (health.role, health.condition) == ("standby", Condition.UP)

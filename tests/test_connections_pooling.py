@@ -177,7 +177,7 @@ def test_a_fork_shares_no_connection(trio: Trio, tmp_path: Path) -> None:
         if child == 0:
             os._exit(0 if backend() != before and backend() == backend() else 1)
         _, status = os.waitpid(child, 0)
-        sys.exit(status or backend() != before)
+        sys.exit(os.waitstatus_to_exitcode(status) or backend() != before)
     """
     done = run(script, trio.environ(), tmp_path)
     assert done.returncode == 0, done.stderr
