@@ -119,6 +119,13 @@ def test_applied_roles_need_nothing_more(any_trio: Trio, urls: dict[str, str]) -
     assert ledger == ["roles|least privilege"]
 
 
+def test_check_attests_what_readers_can_do(any_trio: Trio, urls: dict[str, str], tmp_path: Path) -> None:
+    """With the reading role configured the server would refuse every write; without it, check says so."""
+    variables = {**any_trio.environ(), "RENDER_READER_DB_URL": urls[READER]}
+    assert "dance_reader can only read" in dance("check", variables=variables, cwd=tmp_path).stdout
+    assert "only the softer layers" in dance("check", variables=any_trio.environ(), cwd=tmp_path).stdout
+
+
 def test_printing_changes_nothing(trio: Trio, tmp_path: Path) -> None:
     """Without --apply the SQL is shown and no role, privilege or ledger row comes to be."""
     done = dance("roles", variables=trio.environ(), cwd=tmp_path)

@@ -1,11 +1,15 @@
 """`dance stamp`, run as a person would."""
 
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 from uuid import uuid4
 
-from tests.commands import dance
+from tests.commands import DEADLINE, PROJECT, dance, environment
 from tests.postgres import Trio
 
 
@@ -97,3 +101,29 @@ def test_a_database_without_a_schema_is_migrated_first(trio: Trio, tmp_path: Pat
         assert "dance migrate" in done.stderr
     finally:
         trio.server.sql(f'DROP DATABASE "{empty}" WITH (FORCE)')
+
+
+def test_on_a_terminal_the_consent_is_typed(trio: Trio, tmp_path: Path) -> None:
+    """Somebody at a terminal types what was shown, and nothing else will do."""
+    _unstamp(trio, "local")
+    assert _typed(trio, tmp_path, lambda _shown: "yes") == 77
+    assert trio.query("local", "SELECT count(*) FROM control.stamp") == ["0"]
+    assert _typed(trio, tmp_path, lambda shown: re.findall(r"Type (\w+) to go on", shown)[-1]) == 0
+    assert trio.query("local", "SELECT environment FROM control.stamp") == ["local"]
+
+
+def _typed(trio: Trio, home: Path, answer: Callable[[str], str]) -> int:
+    """Run `dance stamp` on a terminal of its own, and type an answer when it asks."""
+    ours, its = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "app", "stamp"], stdin=its, stdout=its, stderr=its, cwd=home,
+        env={**environment(trio.environ(), home), "PYTHONPATH": str(PROJECT)},
+    ) as process:  # fmt: skip
+        os.close(its)
+        shown = ""
+        while "to go on: " not in shown:
+            shown += os.read(ours, 4096).decode()
+        os.write(ours, f"{answer(shown)}\n".encode())
+        status = process.wait(DEADLINE)
+    os.close(ours)
+    return status

@@ -114,7 +114,7 @@ def open_production_writer(
 def open_configured(
     settings: DatabaseSettings, target: DatabaseTarget, *, process: str, connections: ConnectionSettings
 ) -> dict[str, ReadOnlyDatabase]:
-    """What the configuration names for one target, whatever the active one is, to be looked at.
+    """What the configuration names for one target, whatever the active one is, to be looked at as readers see it.
 
     Returns:
         The database, its replicas and its backup, by a name for people.
@@ -123,7 +123,7 @@ def open_configured(
         ConfigurationError: it names no such database.
     """
     chosen = settings.model_copy(update={"target": target})
-    url = make_url(chosen.active_url.get_secret_value())
+    url = make_url(chosen.active_reader_url.get_secret_value())
     found = {str(target): _reader(url, target, process, connections)}
     for number, replica in enumerate(open_replicas(chosen, process=process, connections=connections), 1):
         found[f"{target} replica {number}"] = replica
