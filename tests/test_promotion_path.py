@@ -17,7 +17,7 @@ def test_a_first_promotion_fills_empty_tables(any_trio: Trio) -> None:
     with scene(any_trio) as here:
         here.working(seed_events(200))
         outcome = here.assert_promotes()
-        assert [t.strategy for t in outcome.plan.tables] == [Strategy.WHOLE, Strategy.WHOLE]
+        assert [t.strategy for t in outcome.plan.tables] == [Strategy.FIRST, Strategy.FIRST]
         counts = json.loads(here.live("SELECT counts FROM control.promotions")[0])
         assert counts['"public"."events"'] == {"inserted": 200, "updated": 0, "deleted": 0}
 

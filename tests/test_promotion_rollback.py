@@ -139,3 +139,26 @@ def test_refusals_are_refusals() -> None:
     """Both end with exit status 77."""
     assert issubclass(ConflictError, Refused)
     assert issubclass(NotUndoableError, Refused)
+
+
+def test_a_first_copy_can_be_undone_as_a_whole(any_trio: Trio) -> None:
+    """Rows that were copied into empty tables go again, and a rollback of that brings them back."""
+    with scene(any_trio) as here:
+        here.working(seed_events(200))
+        here.promote()
+        full = here.contents("render_prod")
+        undo(here)
+        assert here.contents("render_prod") == []
+        undo(here, 2)
+        assert here.contents("render_prod") == full
+
+
+def test_a_first_copy_that_was_changed_is_not_undone(trio: Trio) -> None:
+    """Once any row of a first copy is another one, undoing it would undo that too: refused."""
+    with scene(trio) as here:
+        here.working(seed_events(50))
+        here.promote()
+        here.working("UPDATE events SET name = 'x' WHERE key = 'e5'")
+        here.promote()
+        with pytest.raises(ConflictError, match="events: it was copied into an empty table"):
+            undo(here, 1)

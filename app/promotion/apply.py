@@ -46,7 +46,7 @@ def stage_and_run(
     stagings: Sequence[Staging],
     hashing: Hashing,
     *,
-    script: str,
+    script: Callable[[], str],
     run_id: UUID,
     moved: Moved,
     phase: Callable[[str], None],
@@ -59,7 +59,7 @@ def stage_and_run(
         source: gives the rows; None when `fill` takes them from production itself.
         stagings: what to stage.
         hashing: of the plan.
-        script: the message.
+        script: gives the message, when everything is staged.
         run_id: of the ledger's row that the message writes.
         moved: told of rows and bytes on their way.
         phase: told what happens now.
@@ -79,11 +79,12 @@ def stage_and_run(
             at_once(lambda c: _prepare(c, stagings, fill), [cursor])
             if source is not None:
                 for staging in stagings:
-                    if staging.sends:
+                    if staging.table.sends:
                         _copy(source, cursor, staging, hashing, moved)
+            text = script()
             phase("apply")
             sent = True
-            at_once(lambda c: _run(c, script), [cursor])
+            at_once(lambda c: _run(c, text), [cursor])
     except DatabaseUnreachableError:
         if not sent or not settled(production, run_id):
             raise
@@ -92,7 +93,7 @@ def stage_and_run(
 def _prepare(cursor: Cursor, stagings: Sequence[Staging], fill: str) -> None:
     creates = " ".join(staging.create() for staging in stagings)
     cursor.execute(
-        f"{PINNED}; SET LOCAL application_name = 'dance promotion: stage'; {creates} {fill}"
+        f"{PINNED}; SET LOCAL application_name = 'dance promotion: stage'; SET CONSTRAINTS ALL DEFERRED; {creates} {fill}"
         f" SELECT pg_try_advisory_xact_lock({LOCK})"
     )
     row = cursor.fetchone()
@@ -111,7 +112,7 @@ def _prepare(cursor: Cursor, stagings: Sequence[Staging], fill: str) -> None:
 
 def _copy(source: Cursor, cursor: Cursor, staging: Staging, hashing: Hashing, moved: Moved) -> None:
     def copy(_: Cursor) -> None:
-        copy_rows(source, staging.query(hashing), cursor, staging.rows, moved)
+        copy_rows(source, staging.query(hashing), cursor, staging.into, moved)
 
     at_once(copy, [cursor])
 

@@ -193,7 +193,8 @@ def describe(
     # One round trip: the one row of `pinned` is there before anything else is computed, and under this
     # search_path format_type qualifies every type outside pg_catalog.
     cursor.execute(
-        f"WITH pinned AS MATERIALIZED ({PINNED}, set_config('search_path', 'pg_catalog', true)) {query} FROM pinned"
+        f"WITH pinned AS MATERIALIZED ({PINNED}, set_config('search_path', 'pg_catalog', true),"
+        f" set_config('application_name', 'dance promotion: compare', true)) {query} FROM pinned"
     )
     row = cursor.fetchone()
     assert row is not None  # noqa: S101 - a SELECT without FROM has one row

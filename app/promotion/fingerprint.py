@@ -59,6 +59,8 @@ class Difference:
         deleted: key to the destination's hash.
         counts: inserted, updated, deleted; true even when the keys were too many to keep.
         kept: whether the keys were kept.
+        empty: the destination's table has never held a row.
+        versions: sum of hashes of the source's row versions, where rows are not hashed before they are sent.
     """
 
     rows: tuple[int, int] = (0, 0)
@@ -68,6 +70,8 @@ class Difference:
     deleted: dict[str, int] = field(default_factory=dict)
     counts: tuple[int, int, int] = (0, 0, 0)
     kept: bool = True
+    empty: bool = False
+    versions: int = 0
 
 
 @dataclass
@@ -111,45 +115,6 @@ def differences(
         if table.known and not found[n].kept:  # too many to ask for one by one: hash them all
             found[n] = differences(source, destination, [Compared(table.relation)], hashing)[0]
     return found
-
-
-def unwritten(
-    source: Cursor,
-    destination: Cursor,
-    relations: Sequence[Relation],
-    rows: Mapping[str, int],
-    known: tuple[str, str],
-) -> list[Relation]:
-    """Tables without a row version that is not known and with as many rows as were known: nothing was written.
-
-    A scan that looks at row headers only, on both sides at once.
-
-    Args:
-        source: reads.
-        destination: reads.
-        relations: to look at.
-        rows: how many were known, by table.
-        known: SQL for each side, true of a known row `t`.
-    """
-    if not relations:
-        return []
-
-    def scan(cursor: Cursor) -> list[tuple[int, int]]:
-        predicate = known[0 if cursor is source else 1]
-        cursor.execute(
-            " UNION ALL ".join(
-                f"SELECT {n}, count(*), count(*) FILTER (WHERE NOT ({predicate})) FROM {relation.quoted} AS t"
-                for n, relation in enumerate(relations)
-            )
-        )
-        return [(count, newer) for _, count, newer in sorted(cursor.fetchall())]
-
-    ours, theirs = at_once(scan, (source, destination))
-    return [
-        relation
-        for relation, here, there in zip(relations, ours, theirs, strict=True)
-        if here == there == (rows[relation.quoted], 0)
-    ]
 
 
 def _first_level(cursor: Cursor, tables: Sequence[Compared], hashing: Hashing, side: int) -> list[_Buckets]:

@@ -18,6 +18,8 @@ class Strategy(StrEnum):
     ROWS = "changed rows"
     WHOLE = "whole table"
     """Every row is sent and compared there: too many differ to name them one by one."""
+    FIRST = "first copy"
+    """Production's table is empty: every row is copied straight into it."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class TablePlan:
         """How its changes travel."""
         if not self.changes:
             return Strategy.NOTHING
+        if self.difference.empty:
+            return Strategy.FIRST
         return Strategy.ROWS if self.difference.kept else Strategy.WHOLE
 
     @property
@@ -76,10 +80,16 @@ class TablePlan:
         return self.difference.rows[1] - self.updated - self.deleted
 
     @property
+    def sends(self) -> int:
+        """Rows that have to reach production."""
+        if self.strategy is Strategy.WHOLE:
+            return self.difference.rows[0]
+        return self.inserted + self.updated
+
+    @property
     def bytes_to_move(self) -> int:
         """About what the rows to send weigh, from the table's average row."""
-        rows = self.difference.rows[0] if self.strategy is Strategy.WHOLE else self.inserted + self.updated
-        return rows * self.relation.bytes // max(1, self.difference.rows[0])
+        return self.sends * self.relation.bytes // max(1, self.difference.rows[0])
 
 
 @dataclass(frozen=True)
@@ -130,7 +140,8 @@ class Plan:
             difference = table.difference
             content.update(f"{table.relation.quoted} {difference.counts}\n".encode())
             if not difference.kept:
-                content.update(f"{difference.rows} {difference.sums}\n".encode())
+                state = difference.versions if difference.empty else difference.sums
+                content.update(f"{difference.rows} {state}\n".encode())
             for changes in (difference.inserted, difference.updated, difference.deleted):
                 content.update(repr(sorted(changes.items())).encode())
         return f"{self.hashing.seed:08x}-{content.hexdigest()[:16]}"

@@ -1,16 +1,23 @@
 """Promotion from end to end: plan, consent, apply, verify, remember."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.database.origin import Origin
 from app.promotion import guard
 from app.promotion.apply import stage_and_run
+from app.promotion.first_copy import first_copy_message
+from app.promotion.hashing import Hashing
 from app.promotion.known import remembered
 from app.promotion.ledger import Entry
-from app.promotion.plan import Plan
+from app.promotion.plan import Plan, Strategy, TablePlan
 from app.promotion.planning import Request, make_plan, timed
+from app.promotion.scans import content_sums
 from app.promotion.script import Limits, message
 from app.promotion.staging import stagings
 
@@ -101,9 +108,18 @@ def promote(
             for table in made.tables
         ]
         staged = stagings(made.tables, there)
-        script = message(entry, staged, made.hashing, made.destination, limits, full=request.verify_full)
-        with timed(seconds, "apply"):
+        first = [table for table in made.tables if table.strategy is Strategy.FIRST]
+        with timed(seconds, "apply"), _hashed_meanwhile(source, left, first, made.hashing) as hashed:
             writable = open_production()
+
+            def script() -> str:
+                hashed()
+                if first:
+                    return first_copy_message(entry, staged, made.hashing, limits)
+                return message(
+                    entry, staged, made.hashing, made.destination, limits, full=request.verify_full
+                )
+
             try:
                 stage_and_run(
                     writable, left, staged, made.hashing, script=script, run_id=entry.run_id,
@@ -112,6 +128,36 @@ def promote(
             finally:
                 writable.dispose()
     return Outcome(made, changed=True, seconds=seconds)
+
+
+@contextmanager
+def _hashed_meanwhile(
+    source: Readable, cursor: Cursor, tables: Sequence[TablePlan], hashing: Hashing
+) -> Iterator[Callable[[], None]]:
+    """Hash tables of the source on a second connection, in the snapshot of the first, while they are copied.
+
+    Yields:
+        What waits until the tables' differences have their sums.
+    """
+    if not tables:
+        yield lambda: None
+        return
+    cursor.execute("SELECT pg_export_snapshot()")
+    row = cursor.fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+
+    def sums() -> list[int]:
+        with source.read(snapshot=str(row[0])) as transaction, transaction.cursor() as other:
+            return content_sums(other, [table.relation for table in tables], hashing)
+
+    with ThreadPoolExecutor(1) as thread:
+        pending = thread.submit(sums)
+
+        def wait() -> None:
+            for table, sum_ in zip(tables, pending.result(), strict=True):
+                table.difference.sums = (sum_, 0)
+
+        yield wait
 
 
 def _entry(made: Plan, request: Request, origin: Origin, seconds: Mapping[str, float]) -> Entry:

@@ -8,6 +8,10 @@ from app.promotion.rollback import RollbackPlan
 
 _WIDTH: Final = 60
 """Characters of a value shown in a sample."""
+_HOW: Final = {
+    Strategy.WHOLE: ", all rows: too many differ to send only those",
+    Strategy.FIRST: ", straight into the empty table",
+}
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -43,11 +47,7 @@ def _table(tables: Sequence[TablePlan]) -> Iterator[str]:
     width = max(len(table.relation.label) for table in tables)
     yield f"{'':{width}} {'insert':>9} {'update':>9} {'delete':>9} {'unchanged':>10}   to move"
     for t in tables:
-        how = (
-            f"{_size(t.bytes_to_move)}, the whole table"
-            if t.strategy is Strategy.WHOLE
-            else _size(t.bytes_to_move)
-        )
+        how = _size(t.bytes_to_move) + _HOW.get(t.strategy, "")
         yield (
             f"{t.relation.label:{width}} {t.inserted:>9,} {t.updated:>9,} {t.deleted:>9,} {t.unchanged:>10,}   {how}"
         )
@@ -96,12 +96,7 @@ def done(plan: Plan, seconds: Mapping[str, float]) -> str:
 
 def to_send(plan: Plan) -> tuple[int, int]:
     """Rows, and about how many bytes, that have to reach production."""
-    rows = sum(
-        t.difference.rows[0] if t.strategy is Strategy.WHOLE else t.inserted + t.updated
-        for t in plan.tables
-        if t.changes
-    )
-    return rows, sum(table.bytes_to_move for table in plan.tables)
+    return sum(table.sends for table in plan.tables), sum(table.bytes_to_move for table in plan.tables)
 
 
 def as_json(plan: Plan) -> dict[str, Any]:

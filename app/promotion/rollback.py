@@ -16,7 +16,7 @@ from app.errors import Refused
 from app.promotion.apply import stage_and_run
 from app.promotion.catalog import Side, describe
 from app.promotion.fingerprint import Difference
-from app.promotion.hashing import Hashing
+from app.promotion.hashing import Hashing, total
 from app.promotion.ledger import Entry
 from app.promotion.plan import TablePlan
 from app.promotion.quoting import literal
@@ -129,7 +129,7 @@ def apply(
     database = open_production()
     try:
         stage_and_run(
-            database, None, staged, made.hashing, script=script, run_id=entry.run_id, fill=fill,
+            database, None, staged, made.hashing, script=lambda: script, run_id=entry.run_id, fill=fill,
             moved=lambda _rows, _bytes: None, phase=lambda _phase: None,
         )  # fmt: skip
     finally:
@@ -194,6 +194,17 @@ def _refuse_conflicts(
     """Every row of the promotion must be as the promotion left it."""
     conflicts: list[str] = []
     for relation in relations:
+        if _filled(cursor, promotion, relation) is not None:
+            cursor.execute(
+                "SELECT row_key <> n::text OR after_hash <> s FROM control.promotion_undo,"
+                f" (SELECT count(*) AS n, {total(hashing.row(relation, 't'))} AS s FROM {relation.quoted} AS t) AS now"
+                f" WHERE promotion_id = {promotion} AND table_name = {literal(relation.quoted)}"
+            )
+            if cursor.fetchone() != (False,):
+                conflicts.append(
+                    f"  {relation.label}: it was copied into an empty table and is not what it was then"
+                )
+            continue
         key = relation.of(relation.key)[0].quoted
         cursor.execute(
             f"SELECT k.key FROM {_undo(relation, promotion)} AS k"
@@ -211,7 +222,20 @@ def _refuse_conflicts(
         )
 
 
+def _filled(cursor: Cursor, promotion: int, relation: Relation) -> int | None:
+    """How many rows a first copy put into a table; None when it was no first copy."""
+    cursor.execute(
+        f"SELECT row_key::bigint FROM control.promotion_undo WHERE promotion_id = {promotion}"
+        f" AND table_name = {literal(relation.quoted)} AND operation = 'fill'"
+    )
+    row = cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
 def _difference(cursor: Cursor, promotion: int, relation: Relation) -> Difference:
+    filled = _filled(cursor, promotion, relation)
+    if filled is not None:  # all rows go
+        return Difference(rows=(0, filled), sums=(0, 0), counts=(0, 0, filled), kept=False)
     cursor.execute(
         f"SELECT count(*) FILTER (WHERE operation = 'delete'), count(*) FILTER (WHERE operation = 'update'),"
         f" count(*) FILTER (WHERE operation = 'insert'), (SELECT count(*) FROM {relation.quoted})"

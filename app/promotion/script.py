@@ -58,17 +58,17 @@ def message(
         before_commit: more SQL for the end of the transaction's block.
     """
     body = [
-        _lock(stagings, limits),
+        lock(stagings, limits),
         f"{entry.insert()} RETURNING id INTO _promotion;",
         *(_unchanged(staging, destination) for staging in stagings),
         *(_undo(staging, hashing) for staging in stagings),
         _apply(stagings, hashing),
         *(_counted(staging) for staging in stagings),
         *(_verified(staging, hashing, full=full) for staging in stagings),
-        *(_sequences(staging) for staging in stagings if staging.table.inserted),
+        *(sequences(staging) for staging in stagings if staging.table.inserted),
         before_commit,
-        _forget(limits),
-        _remember(),
+        forget(limits),
+        remember(),
     ]
     counters = " ".join(
         f"_d{s.number} bigint; _r{s.number} bigint; _u{s.number} bigint; _i{s.number} bigint;"
@@ -84,7 +84,8 @@ def message(
     )
 
 
-def _lock(stagings: Sequence[Staging], limits: Limits) -> str:
+def lock(stagings: Sequence[Staging], limits: Limits) -> str:
+    """SQL for a block that takes the lock, in a few attempts, and notes when."""
     tables = ", ".join(sorted(staging.table.relation.quoted for staging in stagings))
     # SHARE ROW EXCLUSIVE keeps other writers out, and neither readers nor foreign keys' row locks.
     return f"""FOR _attempt IN 1..{limits.lock_attempts} LOOP
@@ -255,7 +256,7 @@ IF _rows <> {difference.rows[0]} OR (_sum - {difference.sums[0]}::numeric) % {MO
 END IF;"""
 
 
-def _sequences(staging: Staging) -> str:
+def sequences(staging: Staging) -> str:
     """Sequences are only ever raised: a visitor's row may have taken a number already."""
     columns = {c.name: c.quoted for c in staging.table.relation.columns}
     return "\n".join(
@@ -266,14 +267,16 @@ def _sequences(staging: Staging) -> str:
     )
 
 
-def _forget(limits: Limits) -> str:
+def forget(limits: Limits) -> str:
+    """SQL that drops the undo images of promotions that are too old."""
     return (
         "DELETE FROM control.promotion_undo WHERE promotion_id IN"
         f" (SELECT id FROM control.promotions ORDER BY id DESC OFFSET {limits.keep});"
     )
 
 
-def _remember() -> str:
+def remember() -> str:
+    """SQL that completes the ledger's row: seconds under the lock, and the transaction's own id."""
     return """UPDATE control.promotions SET
   seconds = seconds || jsonb_build_object('locked', round(extract(epoch FROM clock_timestamp() - _begun), 3)),
   known = jsonb_set(known, '{destination}', coalesce(known->'destination', '{}')

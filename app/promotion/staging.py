@@ -36,6 +36,8 @@ class Staging:
 
     def create(self) -> str:
         """SQL that makes both, with the keys to delete."""
+        if self.table.strategy is Strategy.FIRST:
+            return ""
         columns = ", ".join(
             f"c{n} {'text' if column.as_text else column.carrier}"
             for n, column in enumerate(self.table.relation.columns)
@@ -50,6 +52,8 @@ class Staging:
     def query(self, hashing: Hashing) -> str:
         """SQL that reads the rows to write from the source."""
         relation = self.table.relation
+        if self.table.strategy is Strategy.FIRST:
+            return f"SELECT {relation.sent('t')} FROM {relation.quoted} AS t"
         read = f"SELECT {relation.sent('t')}, {hashing.row(relation, 't')}, {relation.key_text('t')}"
         if self.table.strategy is Strategy.WHOLE:
             return f"{read}, NULL::boolean FROM {relation.quoted} AS t"
@@ -65,11 +69,11 @@ class Staging:
         return " UNION ALL ".join(parts)
 
     @property
-    def sends(self) -> int:
-        """Rows that the query gives."""
-        if self.table.strategy is Strategy.WHOLE:
-            return self.table.difference.rows[0]
-        return self.table.inserted + self.table.updated
+    def into(self) -> str:
+        """SQL for where the query's rows are copied to."""
+        if self.table.strategy is not Strategy.FIRST:
+            return self.rows
+        return f"{self.table.relation.quoted} ({', '.join(c.quoted for c in self.table.relation.columns)})"
 
     def value(self, column: Column) -> str:
         """SQL for a staged column with the destination's type."""
@@ -84,6 +88,8 @@ class Staging:
 
     def analyze(self) -> str:
         """SQL that lets the planner know how many rows wait and which keys they have."""
+        if self.table.strategy is Strategy.FIRST:
+            return ""
         relation = self.table.relation
         names = [column.name for column in relation.columns]
         keys = ", ".join(f"c{names.index(name)}" for name in relation.key)

@@ -103,7 +103,7 @@ promotion_undo = Table(
     Column("row_key", Text, nullable=False, comment="the key as text, an array's text when composite"),
     Column("before", ARRAY(Text), comment="each column as text; null for an insert"),
     Column("after_hash", BigInteger, comment="null for a delete"),
-    CheckConstraint("operation IN ('insert', 'update', 'delete')", name="operation"),
+    CheckConstraint("operation IN ('insert', 'update', 'delete', 'fill')", name="operation"),
     info=_OWNER,
     schema=CONTROL,
 )

@@ -158,7 +158,7 @@ def _create_system() -> None:
         ),
         sa.Column("after_hash", sa.BigInteger(), nullable=True, comment="null for a delete"),
         sa.CheckConstraint(
-            "operation IN ('insert', 'update', 'delete')", name=op.f("promotion_undo_operation_check")
+            "operation IN ('insert', 'update', 'delete', 'fill')", name=op.f("promotion_undo_operation_check")
         ),
         sa.ForeignKeyConstraint(
             ["promotion_id"],
