@@ -97,8 +97,8 @@ def repeat(
     """
     attempts = stamina.retry_context(
         on=(DatabaseUnreachableError, TransactionConflictError),
-        attempts=None,
-        timeout=connections.retry_for,
+        attempts=None if connections.retry_for else 1,
+        timeout=connections.retry_for or None,
         wait_initial=0.05,
         wait_max=0.5,
         wait_jitter=0.2,
