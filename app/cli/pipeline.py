@@ -72,7 +72,7 @@ def run_and_show(
         AppError: it was refused, or a stage failed.
     """
     refuse_production(settings.database)
-    listed = read_sources(settings.pipeline.sources_file)
+    listed = read_sources(settings.pipeline.sources_file, settings.pipeline.source_secrets())
     database = open_writer(settings.database, process="pipeline", connections=settings.connections)
     production = _production(settings)
     judge = _judge(settings, database)
