@@ -142,15 +142,15 @@ def _files(reading: Reading) -> dict[str, str]:
 
 
 def _explained(variable: Variable, reading: Reading, decision: Decision, wrong: set[str]) -> Explained:
-    given = reading.given(variable.name)
+    source = reading.source(variable.name)
     text = reading.text(variable.name)
-    hidden = reading.in_file(variable.name)
+    in_file = reading.source_in_file(variable.name)
     return Explained(
         name=variable.name,
         group=variable.group,
-        state="unset" if given is None else "blank" if text is None else "set",
-        source=None if given is None else str(given.source),
-        shadows=str(hidden.source) if hidden and (given is None or given.source != hidden.source) else None,
+        state="unset" if source is None else "blank" if text is None else "set",
+        source=source and str(source),
+        shadows=str(in_file) if in_file and in_file != source else None,
         shown="" if text is None else _shown(variable, text, wrong),
         used_for=_used_for(variable, decision),
     )

@@ -42,17 +42,6 @@ class EnvFile(NamedTuple):
     findings: Sequence[Finding] = ()
 
 
-class Given(NamedTuple):
-    """A variable's text, which its representation keeps to itself, and where it was given."""
-
-    text: str
-    source: Source
-
-    def __repr__(self) -> str:
-        """The place."""
-        return f"<Given in {self.source}>"
-
-
 class Reading:
     """Every variable's text and source: a real variable, blank or not, beats the file (DR005).
 
@@ -85,20 +74,6 @@ class Reading:
             {} if file is None else {line.name: line for line in file.lines if line.text is not None}
         )
 
-    def given(self, name: str) -> Given | None:
-        """What decides about a variable, blank or not; None when it is unset everywhere."""
-        text = self._environment.get(name)
-        if text is not None:
-            return Given(text, ENVIRONMENT)
-        return None if name in self.platform else self.in_file(name)
-
-    def in_file(self, name: str) -> Given | None:
-        """What the file says about a variable, whether or not that counts."""
-        line = self._lines.get(name)
-        if line is None or line.text is None or self.file is None:
-            return None
-        return Given(line.text, Source(self.file.path, line.number))
-
     def text(self, name: str) -> str | None:
         """A variable's text; None when it is unset or blank."""
         text = self._environment.get(name)
@@ -107,9 +82,15 @@ class Reading:
         return None if text is None or not text.strip() else text
 
     def source(self, name: str) -> Source | None:
-        """Where a variable's text comes from."""
-        given = self.given(name)
-        return None if given is None else given.source
+        """Where a variable is given, blank or not; None when it is unset everywhere."""
+        if name in self._environment:
+            return ENVIRONMENT
+        return None if name in self.platform else self.source_in_file(name)
+
+    def source_in_file(self, name: str) -> Source | None:
+        """The line of the file that gives a variable, whether or not it counts."""
+        line = self._lines.get(name)
+        return None if line is None or self.file is None else Source(self.file.path, line.number)
 
     def names(self) -> Sequence[tuple[str, Source]]:
         """Every name that is given, with its place; the real environment first."""

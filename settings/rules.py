@@ -58,7 +58,7 @@ def decide(reading: Reading) -> Decision:
                 urls[variable] = url
                 if url.is_loopback and (on_render or URLS[variable] is not DatabaseTarget.LOCAL):
                     findings.append(loopback(reading, variable))
-    worlds = list(_worlds(name, target, on_render=on_render))
+    worlds = list(_worlds(name, on_render=on_render))
     missing = _missing(reading, urls, worlds)
     if missing is not None:
         findings.append(missing)
@@ -95,21 +95,15 @@ def _target(name: str) -> DatabaseTarget | None:
 
 
 def _nearest(name: str) -> DatabaseTarget | None:
-    """The target that a wrong name most likely means: `production`, `render-dev`, `"local"`."""
+    """The target that a name means, or most likely means: `production`, `render-dev`, `"local"`."""
     beginnings = {word[:3] for word in re.split(r"[\W_]+", name.casefold())}
     return next((target for target in DatabaseTarget if target.rpartition("_")[2][:3] in beginnings), None)
 
 
-def _worlds(
-    name: str | None,
-    target: DatabaseTarget | None,
-    *,
-    on_render: bool | None,
-) -> Iterator[tuple[DatabaseTarget, bool]]:
+def _worlds(name: str | None, *, on_render: bool | None) -> Iterator[tuple[DatabaseTarget, bool]]:
     """Every (target, platform) that may be meant while a name or RENDER cannot be read."""
     for platform in (False, True) if on_render is None else (on_render,):
-        known = target or (None if name is None else _nearest(name))
-        yield known or inferred_target(on_render=platform), platform
+        yield (name and _nearest(name)) or inferred_target(on_render=platform), platform
 
 
 def _missing(
@@ -125,8 +119,8 @@ def _missing(
         if chosen in urls:
             return None
         if chosen is None and first is None:
-            blank = next((v for v in variables if reading.given(v) is not None), variables[-1])
-            state = "is not set" if reading.given(blank) is None else "is blank"
+            blank = next((v for v in variables if reading.source(v) is not None), variables[-1])
+            state = "is not set" if reading.source(blank) is None else "is blank"
             first = Finding(
                 rule=Rule.URL_MISSING,
                 variable=blank,

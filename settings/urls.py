@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from typing import Final, NamedTuple
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from settings.findings import Rule
 
@@ -63,6 +63,8 @@ _GRAMMAR: Final = re.compile(
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|%2[Ff][\w.%/-]*|[A-Za-z0-9_][\w.-]*)(?::(.*))?", re.ASCII)
 # A name with "=" is a whole connection string to psql and pg_dump.
 _NAME: Final = re.compile(r"[!-$&-.0-<>A-~]+")
+# A plus is a blank to SQLAlchemy only.
+_VALUE: Final = re.compile(r"[!-*,-<>-~]+")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 
 
@@ -215,14 +217,7 @@ def _query(text: str | None, flaws: list[Flaw]) -> dict[str, str]:
             problem = "has a query parameter that PostgreSQL does not know"
         elif key in query:
             problem = f"gives the query parameter {key} twice"
-        elif (
-            not value
-            or "+" in value
-            or "=" in value
-            or not value.isprintable()
-            or " " in value
-            or not value.isascii()
-        ):
+        elif not _VALUE.fullmatch(value):
             problem = f"has a query parameter {key} that programs read differently: percent-encode its value"
         elif _badly_escaped(value):
             problem = f"has a query parameter {key} that is not percent-encoded properly"
@@ -237,7 +232,7 @@ def _query(text: str | None, flaws: list[Flaw]) -> dict[str, str]:
 def _hosts(text: str, query: dict[str, str], flaws: list[Flaw], *, sqlalchemy: bool) -> tuple[Host, ...]:
     """The servers; those that stand in the query where the authority has none are taken out of it."""
     if not text and "host" in query:
-        names = query["host"].replace("%2F", "/").replace("%2f", "/")
+        names = unquote(query["host"])
         ports = query.get("port", "")
         if names.startswith("/") and "," not in names:
             del query["host"]
@@ -264,7 +259,7 @@ def _hosts(text: str, query: dict[str, str], flaws: list[Flaw], *, sqlalchemy: b
 def _host_name(text: str) -> str:
     if text.startswith("["):
         return text[1:-1]
-    return unquote_to_bytes(text).decode(errors="replace") if "%" in text else text
+    return unquote(text)
 
 
 def _place(host: Host) -> str:
@@ -278,9 +273,9 @@ def _canonical(host: str) -> str:
     if name.startswith("dpg-"):
         label, _, domain = name.partition(".")
         return label if not domain or domain.endswith("render.com") else name
-    if not name or name == "localhost" or name.endswith(".localhost"):
+    if not name or name.endswith(".localhost") or name.startswith("127."):
         return "localhost"
-    if ":" in name or name[:1].isdigit():
+    if ":" in name:
         try:
             address = ipaddress.ip_address(name)
         except ValueError:

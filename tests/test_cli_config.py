@@ -67,6 +67,15 @@ def test_every_variable_is_listed_with_its_place(project: Path) -> None:
     assert "password" not in done.stdout
 
 
+def test_a_platform_variable_in_a_file_is_unset_and_hidden(project: Path) -> None:
+    """It is listed with the line that does not count."""
+    (project / ".env").write_text((project / ".env").read_text() + "RENDER=true\n")
+    done = dance("config", "--json", variables={}, cwd=project)
+    listed = {variable["name"]: variable for variable in json.loads(done.stdout)["variables"]}
+    assert (listed["RENDER"]["state"], listed["RENDER"]["source"]) == ("unset", None)
+    assert listed["RENDER"]["shadows"] == f"{project}/.env:6"
+
+
 def test_the_files_are_told(project: Path) -> None:
     """Which was read, which were not there, which were not looked for."""
     inner = project / "inner"

@@ -89,6 +89,39 @@ def test_any_single_slip_is_recognised(name: str, place: int, slip: str) -> None
         assert meant(changed, frozenset({name})) == name
 
 
+@pytest.mark.parametrize(
+    ("name", "setting", "is_near"),
+    [
+        ("ABCDEFGX", "ABCDEFGH", True),
+        ("ABCDEFXY", "ABCDEFGH", True),
+        ("ABCDEXYZ", "ABCDEFGH", False),
+        ("ABCDEFGHIJ", "ABCDEFGH", True),
+        ("ABCDEFGHIJK", "ABCDEFGH", False),
+        ("CABDEFGH", "ABCDEFGH", True),  # C dropped and put elsewhere: two changes
+        ("BADCEFGH", "ABCDEFGH", True),  # two swaps
+        ("BADCFEGH", "ABCDEFGH", False),  # three
+        ("ABCDEFX", "ABCDEFG", False),  # too short to judge
+        ("ABCDEFGXX", "ABCDEFG", False),
+        ("ONE_TWO_SIX", "ONE_TWO_SIX_TEN", True),
+        ("TEN_ONE_TWO_SIX", "ONE_TWO_SIX", True),
+        ("SIX_ONE_TWO", "ONE_TWO_SIX", True),
+        ("ONE_TWO", "ONE_TWO_SIXTEEN", False),
+        ("ONE_TWO_SIXTEEN", "ONE_TWO", False),
+        ("ONE_TWO_SIX_SEVEN_EIGHT", "ONE_TWO_SIX", False),
+        ("ONE_TWO_SEVEN", "ONE_TWO_SIXTEEN", False),
+    ],
+)
+def test_where_a_near_miss_ends(name: str, setting: str, *, is_near: bool) -> None:
+    """Two letters, or one word among at least three."""
+    assert (meant(name, frozenset({setting})) == setting) == is_near
+
+
+def test_the_nearest_setting_is_meant() -> None:
+    """Fewest changed letters first, then fewest words; letters before words."""
+    assert meant("ABCDEFGHX", frozenset({"ABCDEFGXY", "ABCDEFGHI"})) == "ABCDEFGHI"
+    assert meant("SIX_TWO_ONE", frozenset({"ONE_TWO_SIX", "ALL_ONE_TWO_SIX"})) == "ONE_TWO_SIX"
+
+
 def test_a_hint_is_inside_the_error() -> None:
     """Who finds a variable missing sees the one that was misspelled."""
     with pytest.raises(ConfigurationError) as caught:

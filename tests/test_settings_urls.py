@@ -81,6 +81,9 @@ def test_a_letter_in_a_password_is_refused_only_when_readings_differ(letter: str
         ("postgresql://u@%2Ftmp:7/d", {"user": "u", "host": "/tmp", "port": "7", "dbname": "d"}),  # noqa: S108 - a socket
         ("postgresql://u@/d?host=/tmp", {"user": "u", "host": "/tmp", "dbname": "d"}),  # noqa: S108 - a socket
         ("postgresql:///d", {"dbname": "d"}),
+        ("postgresql:///d?host=%2Ftmp&port=7", {"host": "/tmp", "port": "7", "dbname": "d"}),  # noqa: S108 - a socket
+        ("postgresql:///d?host=%2ftmp", {"host": "/tmp", "dbname": "d"}),  # noqa: S108 - a socket
+        ("postgresql+psycopg2:///d?host=::1,two&port=1,2", {"host": "::1,two", "port": "1,2", "dbname": "d"}),
         (
             "postgresql+psycopg2://u@/d?host=one,two&port=1,2&sslmode=require",
             {"user": "u", "host": "one,two", "port": "1,2", "dbname": "d", "sslmode": "require"},
