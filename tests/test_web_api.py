@@ -18,6 +18,8 @@ from app.web.cursors import Cursor, CursorError
 from tests.postgres import Servers, Trio
 from tests.web import HALL, an_event, publish, service, today, writing
 
+pytestmark = pytest.mark.xdist_group("web-api")
+
 
 def test_events_come_by_day_from_today_on(any_trio: Trio) -> None:
     """Yesterday is not listed; the rest is in the order of days and hours, each event with its venue."""

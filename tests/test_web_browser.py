@@ -12,7 +12,10 @@ from tests.browser import IS_MISSING, PHONE, browser, violations, visited
 from tests.postgres import Servers, Trio
 from tests.web import HALL, a_promotion, an_event, publish, served, today, writing
 
-pytestmark = pytest.mark.skipif(IS_MISSING, reason="no chromium on this machine")
+pytestmark = [
+    pytest.mark.skipif(IS_MISSING, reason="no chromium on this machine"),
+    pytest.mark.xdist_group("web-browser"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,9 @@ QUESTIONS = (
 )
 
 
+pytestmark = pytest.mark.xdist_group("web-openapi")
+
+
 @pytest.fixture(scope="module")
 def document(servers: Servers) -> Iterator[Any]:
     """The API's own description, with its application behind it."""

@@ -23,10 +23,13 @@ def command(
     """
     settings = Settings()
     _check_budget(settings)
+    host = host or settings.web.host
+    port = settings.web.port if port is None else port
+    typer.echo(f"Serving {settings.database.environment_name} on http://{host}:{port}", err=True)
     uvicorn.run(
         create_application(settings),
-        host=host or settings.web.host,
-        port=settings.web.port if port is None else port,
+        host=host,
+        port=port,
         proxy_headers=False,  # anybody may send X-Forwarded-For; WEB_VISITOR_HEADER names one that nobody else can
         server_header=False,
         timeout_graceful_shutdown=20,

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from app.errors import AppError, Refused, TemporaryFailure
 from app.web.cursors import CursorError
 from app.web.databases import ReportsClosedError
+from app.web.protection import HEADERS
 from app.web.rendering import page
 from app.web.schemas import Problem
 
@@ -79,4 +80,7 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 def _unexpected(request: Request, error: Exception) -> Response:
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return answer(request, _of(HTTPStatus.INTERNAL_SERVER_ERROR, "This is our fault; it is in the log."))
+    # This answer is made outside of the application's own layers, which would have added the headers.
+    return answer(
+        request, _of(HTTPStatus.INTERNAL_SERVER_ERROR, "This is our fault; it is in the log."), HEADERS
+    )
