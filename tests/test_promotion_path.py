@@ -137,3 +137,26 @@ def test_what_happens_is_told_and_seen(trio: Trio, tmp_path: Path) -> None:
         here.working("UPDATE events SET name = 'x' WHERE key = 'e1'")
         here.promote()
         assert set(here.live("SELECT name FROM seen")) == {"dance promotion: apply"}
+
+
+def test_whole_tables_are_verified_when_asked(trio: Trio) -> None:
+    """--verify full reads back every row, before COMMIT, and agrees."""
+    with scene(trio) as here:
+        here.working(seed_events(200))
+        here.promote()
+        here.working(CHANGES)
+        outcome = here.assert_promotes(verify_full=True)
+        assert all(table.difference.sums for table in outcome.plan.tables)
+
+
+def test_a_table_that_differs_in_every_row_is_sent_whole(trio: Trio) -> None:
+    """Beyond a limit changed rows are counted and not named; all rows travel and are compared there."""
+    with scene(trio) as here:
+        here.working(seed_events(60_000))
+        here.promote()
+        here.working(
+            "UPDATE events SET organiser = 'x' WHERE key <> 'e5'; DELETE FROM events WHERE key = 'e7'"
+        )
+        outcome = here.assert_promotes()
+        assert outcome.plan.tables[1].strategy is Strategy.WHOLE
+        assert outcome.plan.tables[1].difference.counts == (0, 59_998, 1)

@@ -206,7 +206,7 @@ def kills(here: Scene, turns: int, chance: random.Random) -> None:
         here.working(f"UPDATE events SET name = name || {turn} WHERE key LIKE 'e1%'")
         old, new = here.contents("render_prod"), here.contents("local")
         if turn % 2:
-            how = chance.choice([signal.SIGKILL, signal.SIGTERM])
+            how = chance.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
             kill_client(here, after=chance.uniform(0, 0.4), how=how)
         else:
             killer = threading.Thread(

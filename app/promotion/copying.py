@@ -8,6 +8,8 @@ from typing import Final
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
+from app.promotion.waiting import cancel
+
 Row = tuple[bytes | None, ...]
 
 _HEADER: Final = 19
@@ -79,7 +81,7 @@ def copied_out(cursor: Cursor, query: str) -> Iterator[Iterator[Row]]:
         yield rows()
     except BaseException:
         feed.abandoned = True
-        cursor.connection.cancel()
+        cancel(cursor)
         raise
     finally:
         while thread.is_alive():

@@ -125,6 +125,8 @@ def _changed(staging: Staging, hashing: Hashing) -> str:
 
 def _new(staging: Staging) -> str:
     """SQL: the staged row `s` is to be inserted."""
+    if not staging.table.inserted:
+        return "false"
     if staging.table.strategy is Strategy.ROWS:
         return "s.is_new"
     return f"NOT EXISTS (SELECT FROM {staging.table.relation.quoted} AS t WHERE {staging.matches})"
@@ -132,6 +134,8 @@ def _new(staging: Staging) -> str:
 
 def _gone(staging: Staging) -> tuple[str, str]:
     """SQL: what to join row `t` with, and the condition, for it to be deleted."""
+    if not staging.table.deleted:
+        return "(SELECT) AS k", "false"
     relation = staging.table.relation
     if staging.table.strategy is Strategy.ROWS:
         return f"{relation.parsed_keys(staging.gone, 'key')} AS k", relation.matches("t", "k")

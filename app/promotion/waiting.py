@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
+import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
 Result = TypeVar("Result")
@@ -24,5 +26,11 @@ def at_once(work: Callable[[Cursor], Result], cursors: Sequence[Cursor]) -> list
         except BaseException:
             for cursor, future in zip(cursors, pending, strict=True):
                 if not future.done():
-                    cursor.connection.cancel()
+                    cancel(cursor)
             raise
+
+
+def cancel(cursor: Cursor) -> None:
+    """Ask the server to stop what a cursor runs; a connection that is gone has stopped already."""
+    with suppress(psycopg2.Error):
+        cursor.connection.cancel()
