@@ -19,18 +19,17 @@ def test_all_in_order_is_0(trio: Trio, tmp_path: Path) -> None:
 
 
 def test_machines_get_json(trio: Trio, tmp_path: Path) -> None:
-    """--json --watch prints one document a look."""
-    variables = trio.environ() | {"LOCAL_BACKUP_URL": trio.render_dev}
+    """--json --watch prints one document a look, which knows a false replica and a false backup."""
+    variables = trio.environ() | {"LOCAL_BACKUP_URL": trio.render_dev, "LOCAL_REPLICA_URLS": trio.local}
     arguments = ("check", "--json", "--watch", "--looks", "2", "--every", "0.1")
     done = dance(*arguments, variables=variables, cwd=tmp_path)
     first, second = (json.loads(line) for line in done.stdout.splitlines())
-    assert first["exit_status"] == second["exit_status"] == done.returncode == 0
-    assert [one["name"] for one in first["databases"]] == [
-        "local",
-        "local backup",
-        "render_dev",
-        "render_prod",
-    ]
+    assert first["exit_status"] == second["exit_status"] == done.returncode == 1
+    problems = {one["name"]: " ".join(one["problems"]) for one in first["databases"]}
+    assert list(problems) == ["local", "local replica 1", "local backup", "render_dev", "render_prod"]
+    assert "is a primary" in problems["local replica 1"]
+    assert "in the same cluster" in problems["local backup"]
+    assert problems["local"] == problems["render_dev"] == problems["render_prod"] == ""
     health = first["databases"][0]["health"]
     assert health["condition"] == "up"
     assert health["stamp"] == "local"

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from app.database.guards import StampGuard
 from app.database.handles import ReadTransaction
-from app.database.stamp import Declaration
+from app.database.stamp import Declaration, Identity
 from app.database.tables import promotions, runs
 from app.errors import Refused, TemporaryFailure
 
@@ -24,11 +24,21 @@ _COPIED: Final = select(
 
 
 class BackupIsTheDatabaseError(Refused):
-    """By its stamp the backup is the database itself, a physical replica of it, or a rival. List a replica under the replicas; a backup is a separate copy (restored with pg_restore, or another environment)."""
+    """The backup is the database itself, a replica of it, or in the same cluster, and would fail together with it. List a replica under the replicas; a backup is a separate copy on a server of its own."""
 
 
 class BackupTooOldError(TemporaryFailure):
     """The backup is too old to be shown, or does not say how old it is. Bring the database back, or raise DATABASE_BACKUP_MAX_AGE."""
+
+
+def refuse_same_cluster(backup: Identity, primary: Identity, label: str) -> None:
+    """Refuse a backup on the primary's own server, by the system identifiers as far as both are known.
+
+    Raises:
+        BackupIsTheDatabaseError: they are the same.
+    """
+    if primary.system_identifier is not None and backup.system_identifier == primary.system_identifier:
+        raise BackupIsTheDatabaseError(f"{label}: {BackupIsTheDatabaseError.__doc__}")
 
 
 class BackupGuard(StampGuard):

@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from app.database.backup import BackupIsTheDatabaseError, refuse_same_cluster
 from app.database.engines import open_configured
 from app.database.handles import ReadOnlyDatabase
 from app.database.health import Condition, Health, diagnose
+from app.database.replicas import ReplicaOfAnotherError
 from app.database.roles import abilities_of
 from app.database.schema import newest_revision
+from app.database.stamp import Identity, identity_of
 from app.errors import AppError, Refused, TemporaryFailure
 from settings import ConfigurationError, DatabaseTarget, Settings
 
+_BACKUP: Final = " backup"
 _EXIT: Final = {
     Condition.UP: 0,
     Condition.LAGGING: AppError.exit_status,
@@ -33,6 +37,7 @@ class Inspected:
         health: what it said of itself.
         problems: sentences with the remedy; empty when all is as it should be.
         role: what the connected role could do if every softer guard failed, in a sentence.
+        identity: what it physically is; None when it did not answer.
     """
 
     name: str
@@ -40,6 +45,7 @@ class Inspected:
     health: Health
     problems: tuple[str, ...]
     role: str
+    identity: Identity | None = None
 
     @property
     def exit_status(self) -> int:
@@ -71,11 +77,13 @@ def inspect_all(
         deadline: seconds after which a database that did not answer is down.
     """
     with ThreadPoolExecutor(max_workers=max(1, len(databases))) as together:
-        return list(
+        found = list(
             together.map(
                 lambda item: _inspect(item[0], item[1], settings, deadline=deadline), databases.items()
             )
         )
+    primaries = {one.name: one.identity for one in found}
+    return [_compared(one, primaries.get(str(one.health.environment))) for one in found]
 
 
 def worst(inspected: list[Inspected]) -> int:
@@ -87,21 +95,37 @@ def _inspect(name: str, database: ReadOnlyDatabase, settings: Settings, *, deadl
     diagnosis = diagnose(database, deadline=deadline, connections=settings.connections)
     health = diagnosis.health
     problems = [diagnosis.reason or health.remedy] if health.condition is not Condition.UP else []
-    role = ""
+    role, identity = "", None
     if health.server_version is not None:
         problems += _disorder(name, health)
         try:
             with database.read() as transaction:
                 role = str(abilities_of(transaction))
+                identity = identity_of(transaction)
         except AppError as error:
             problems.append(str(error))
-    return Inspected(name, database.label, health, tuple(problems), role)
+    return Inspected(name, database.label, health, tuple(problems), role, identity)
+
+
+def _compared(one: Inspected, primary: Identity | None) -> Inspected:
+    """A backup must not be in its primary's cluster, a replica must."""
+    if primary is None or one.identity is None:
+        return one
+    problem = ""
+    if one.name.endswith(_BACKUP):
+        try:
+            refuse_same_cluster(one.identity, primary, one.label)
+        except BackupIsTheDatabaseError as error:
+            problem = str(error)
+    elif not one.identity.matches(primary):
+        problem = f"{one.label}: {ReplicaOfAnotherError.__doc__}"
+    return replace(one, problems=(*one.problems, problem)) if problem else one
 
 
 def _disorder(name: str, health: Health) -> list[str]:
     """What is not as it should be in a database that answers."""
     found: list[str] = []
-    if name.endswith("backup"):
+    if name.endswith(_BACKUP):
         return found
     if health.revision != newest_revision():
         there = health.revision or "none"

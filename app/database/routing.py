@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from app.database.backup import age_of
+from app.database.backup import age_of, refuse_same_cluster
 from app.database.failures import DatabaseUnreachableError, PoolExhaustedError, TransactionConflictError
 from app.database.handles import ReadOnlyDatabase, ReadTransaction, Source
 from app.database.replicas import CommitToken, Node, ReplicaOfAnotherError, position_of, token_of
@@ -146,9 +146,13 @@ class RoutedDatabase:
         transaction = attempt.enter_context(node.database.read(snapshot=snapshot))
         if not known and not self._reaches(node, transaction, after):
             return None
-        if source is Source.STALE_REPLICA:
+        if source is Source.PRIMARY and self._backup is not None and self._identity is None:
+            self._identity = identity_of(transaction)
+        elif source is Source.STALE_REPLICA:
             transaction.as_of = position_of(transaction).as_of
         elif source is Source.BACKUP:
+            if self._identity is not None:
+                refuse_same_cluster(identity_of(transaction), self._identity, node.database.label)
             transaction.as_of = age_of(transaction, max_hours=self._connections.backup_max_age)
         transaction.source = source
         return transaction
