@@ -115,7 +115,11 @@ class SettingsGroup(BaseSettings):
         """
         if not update:
             return super().model_copy(deep=deep)
-        return self.from_environ(self.texts() | self._changes(update))
+        copied = type(self).__new__(type(self))
+        findings = copied.examine(_reading(self.texts() | self._changes(update), None))
+        del update  # a traceback printed with locals must not show it
+        copied._accept(findings)  # noqa: SLF001  (an instance of this class)
+        return copied
 
     def texts(self) -> dict[str, str]:
         """The text of each variable that was set, passwords included: for making settings from settings."""
@@ -177,6 +181,10 @@ class SettingsGroup(BaseSettings):
         """Note what the annotations say, once."""
         cls.slots = tuple(slot_of(name, field) for name, field in cls.model_fields.items() if field.alias)
         SettingsGroup.known.update((one.variable, one) for one in cls.slots)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Nothing before the settings are read: an error's traceback with locals shows them so."""
+        return super().__repr_args__() if hasattr(self, "__pydantic_fields_set__") else ()
 
     def __getstate__(self) -> NoReturn:
         """Refuse to be pickled, because a pickle holds the passwords."""

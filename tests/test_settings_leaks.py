@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from settings import ConfigurationError, DatabaseSettings, Settings
 from settings.group import SettingsGroup
-from tests.leaks import shown_by, told_by
+from tests.leaks import rendered_from, shown_by, told_by
 from tests.settings_oracle import draw
 
 CANARY = "c4nary" + secrets.token_hex(8)  # made here, so that no scanner of the repository finds a password
@@ -80,8 +80,20 @@ def clean(subject: Settings | ConfigurationError) -> None:
         assert CANARY not in text, way
 
 
+def clean_when_rendered(subject: Settings | ConfigurationError) -> None:
+    """Nor does what rich and loguru make of it, with all locals."""
+    clean(subject)
+    if isinstance(subject, ConfigurationError):
+        for way, text in rendered_from(subject):
+            assert CANARY not in text, way
+
+
 def load(environ: dict[str, str], env_file: Path | None = None) -> Settings | ConfigurationError:
-    """Settings, or the error that they are."""
+    """Settings, or the error that they are; of the database's own alone, the error is checked on the way."""
+    try:
+        DatabaseSettings.from_environ(environ, env_file)
+    except ConfigurationError as error:
+        clean(error)
     try:
         return Settings.from_environ(environ, env_file)
     except ConfigurationError as error:
@@ -103,7 +115,7 @@ def test_settings_show_no_password(template: str) -> None:
 def test_errors_tell_no_part_of_a_value(template: str, tmp_path: Path) -> None:
     """A text in every variable, where it is wrong: the error and all that it reaches are clean."""
     environ = dict.fromkeys(SettingsGroup.known, planted(template))
-    clean(load(environ))
+    clean_when_rendered(load(environ))
     (tmp_path / ".env").write_text("".join(f"{name}={text}\n" for name, text in environ.items()))
     clean(load({"DATABASE_TARGET": "render_dev"}, tmp_path / ".env"))
 
@@ -112,7 +124,26 @@ def test_errors_tell_no_part_of_a_value(template: str, tmp_path: Path) -> None:
 def test_lines_that_cannot_be_read_are_told_by_number(line: str, tmp_path: Path) -> None:
     """What stands in a line that assigns nothing is not repeated."""
     (tmp_path / ".env").write_text(f"# first\n{planted(line)}\n")
-    clean(load({"DATABASE_TARGET": "nowhere"}, tmp_path / ".env"))
+    clean_when_rendered(load({"DATABASE_TARGET": "nowhere"}, tmp_path / ".env"))
+
+
+@pytest.mark.parametrize("template", BAD)
+def test_an_error_of_a_copy_tells_no_part_of_a_value(template: str) -> None:
+    """Also while the settings that are copied, which hold passwords behind masks, are in the traceback."""
+    loaded = DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": planted(GOOD[0])})
+    with pytest.raises(ConfigurationError) as caught:
+        loaded.model_copy(update={"prod_external_url": planted(template)})
+    for way, text in told_by(caught.value):
+        assert CANARY not in text or way == "object graph", way
+
+
+def test_a_missing_production_is_told_without_the_other_urls() -> None:
+    """The error that `production_url` raises has the settings in its traceback, masked."""
+    loaded = DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": planted(GOOD[0])})
+    with pytest.raises(ConfigurationError) as caught:
+        _ = loaded.production_url
+    for way, text in told_by(caught.value):
+        assert CANARY not in text or way == "object graph", way
 
 
 @given(
