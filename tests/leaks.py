@@ -54,6 +54,11 @@ def told_by(error: ConfigurationError) -> Iterator[tuple[str, str]]:
             traceback.TracebackException.from_exception(ours, capture_locals=True).format(),
         ),
     )
+
+
+def rendered_from(error: ConfigurationError) -> Iterator[tuple[str, str]]:
+    """What the renderers of tracebacks make of an error; slow, so apart."""
+    ours = _without_the_test(error)
     yield "rich", _rich(ours)
     yield "loguru", _loguru(ours)
 
