@@ -1,6 +1,7 @@
 """render.yaml: Render would take it, and what it starts is what the four modes ask for."""
 
 import json
+import re
 import shlex
 from copy import deepcopy
 from importlib import import_module
@@ -148,3 +149,14 @@ def test_the_build_takes_what_is_locked(blueprint: dict[str, Any], project: Path
         assert (project / command[-1]).name == "requirements.lock"
         version = next(v["value"] for v in service["envVars"] if v["key"] == "PYTHON_VERSION")
         assert version.startswith("3.11.")
+
+
+def test_the_operations_name_variables_that_exist(project: Path) -> None:
+    """Every variable that docs/operations.md mentions is a setting, and every option a real one."""
+    said = (project / "docs/operations.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\b(?:RENDER|WEB|DATABASE|PROMOTE)_[A-Z_]+\b", said))
+    assert named
+    assert named <= set(Settings.known)
+    for verb, option in re.findall(r"dance ([a-z]+)[^\n`]*?(--[a-z-]+)", said):
+        known = CliRunner().invoke(_typer(import_module(f"app.cli.{verb}"), verb), ["--help"]).output
+        assert option in known, (verb, option)

@@ -5,12 +5,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import insert
 
+from app.database.tables import promotions
+from app.web.application import create_application
 from settings import Settings
 from tests.cluster import QUICK, Cluster, cluster
 from tests.postgres import Trio
 from tests.promoting import scene
-from tests.web import Readers, listening, served
+from tests.web import Readers, a_promotion, an_event, listening, publish, served, writing
 
 _DEADLINE = 60.0
 
@@ -117,3 +121,25 @@ def test_a_lost_replica_costs_nobody_an_answer(template: Path) -> None:
     assert ready.json() == {"status": "up"}
     assert "Replica 1" in status.text
     assert "It does not answer. Check that it runs" in status.text
+
+
+def test_a_backup_answers_when_nothing_else_does_and_says_how_old_it_is(trio: Trio) -> None:
+    """The database is away for good: visitors see the copy's dances with its time, and nobody can report."""
+    publish(trio, an_event("old", name="From the copy"), mode=2)
+    with writing(trio, 2) as database, database.write() as transaction:
+        transaction.execute(insert(promotions), a_promotion())
+    gone = trio.environ(4) | {
+        "RENDER_EXTERNAL_DB_URL": trio.render_prod.replace(f":{trio.server.port}/", ":9/"),
+        "RENDER_DEV_EXTERNAL_DB_URL": "",
+        "RENDER_BACKUP_DB_URL": trio.render_dev,
+    }
+    with TestClient(create_application(Settings.from_environ(gone))) as client:
+        page = client.get("/", headers={"Accept": "text/html"})
+        report = client.post("/api/events/old/reports", json={"kind": "wrong"})
+        ready = client.get("/readyz")
+    assert page.status_code == 200
+    assert "From the copy" in page.text
+    assert "These dances are as of" in page.text
+    assert report.status_code == 503
+    assert ready.json() == {"status": "up"}
+    assert trio.query("render_dev", "SELECT count(*) FROM event_reports") == ["0"]
