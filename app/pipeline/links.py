@@ -40,3 +40,9 @@ def canonical(url: str) -> str | None:
     scheme, rest = found.split(":", 1)
     found = f"{scheme.lower()}:{rest}".rstrip("/")
     return found if found.startswith(("http://", "https://")) and "?" not in found[:9] else None
+
+
+def host_of(url: str) -> str:
+    """The host of a URL in canonical form, without a port."""
+    authority = url.split("/", 3)[2]
+    return authority.rpartition("@")[2].partition(":")[0]

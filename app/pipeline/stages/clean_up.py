@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from app.pipeline.draft import Draft
+from app.pipeline.links import host_of
 from app.pipeline.stage import Context, Work
 from app.pipeline.text import fold
 from app.pipeline.vocabulary import load
@@ -98,8 +98,10 @@ def _host(_: datetime, given: Mapping[str, Any]) -> Test:
     endings = tuple(f".{domain}" for domain in domains)
 
     def applies(draft: Draft) -> bool:
-        host = urlsplit(draft.url).hostname if draft.url else None
-        return host is not None and (host in domains or host.endswith(endings))
+        if draft.url is None:
+            return False
+        host = host_of(draft.url)
+        return host in domains or host.endswith(endings)
 
     return applies
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 from pydantic_core import to_json
@@ -124,7 +125,7 @@ def _take(found: _Found, finding: Finding) -> None:
         case Sighting():
             said = to_json(finding)
             key = digest(finding.source, finding.place, finding.reference)
-            mark = digest(said.decode())
+            mark = blake2b(said, digest_size=16).hexdigest()
             # The same reference twice: the digest decides, so that the order in which they come does not.
             if key not in found.sightings or mark < found.sightings[key][0]:
                 found.sightings[key] = (mark, finding, said)
