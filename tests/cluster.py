@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -54,9 +55,18 @@ class Cluster:
         standby = replace(standby, preferred_port=standby.port)
         self.standbys.append(standby)
         if synchronous:
-            self.primary.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
-            self.primary.sql("SELECT pg_reload_conf()")
+            self.wait_for(name)
         return standby
+
+    def wait_for(self, name: str) -> None:
+        """Let COMMIT on the primary wait for this standby, and return when it does."""
+        self.primary.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
+        self.primary.sql("SELECT pg_reload_conf()")
+        end = time.monotonic() + 60
+        ready = f"SELECT count(*) FROM pg_stat_replication WHERE application_name = '{name}' AND sync_state = 'sync'"
+        while self.primary.sql(ready).strip() != "1":
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
     def settings(self, *ports: int) -> DatabaseSettings:
         """Settings whose local database is on these ports, in this order; default: the primary's."""

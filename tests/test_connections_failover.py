@@ -145,6 +145,30 @@ def test_a_killed_primary_costs_callers_time_and_nothing_else(synchronous_pair: 
     assert {str(identity) for identity in crowd.acknowledged} <= there
 
 
+def test_a_repeated_write_waits_for_the_standby_too(synchronous_pair: Cluster) -> None:
+    """COMMIT was cut while it waited: the repetition, which finds the row, is no sooner acknowledged."""
+    made = synchronous_pair
+    (standby,) = made.standbys
+    writer = made.writer()
+    standby.freeze()
+    thread = threading.Thread(target=repeat, args=(writer.write, put(uuid4()), quick()))
+    thread.start()
+    end = time.monotonic() + 60
+    while made.sql("SELECT count(*) FROM written") != "1":
+        assert time.monotonic() < end
+        made.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+        time.sleep(0.1)
+    time.sleep(2)  # long enough for a repetition that does not wait
+    acknowledged = not thread.is_alive()
+    standby.thaw()
+    thread.join(60)
+    writer.dispose()
+    assert not acknowledged
+    assert not thread.is_alive()
+    wait_for_replay(made)
+    assert made.sql("SELECT count(*) FROM written", standby) == "1"
+
+
 def test_an_asynchronous_standby_may_lose_what_was_acknowledged(pair: Cluster) -> None:
     """Stated and shown: without a synchronous standby, a write that it never received is gone."""
     standby = pair.standbys[0]

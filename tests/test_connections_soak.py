@@ -66,8 +66,7 @@ class Soak:
         self.made.primary = self.standby
         self.standby = self.made.primary.standby(self.made.directory / name, name, port=port)
         self.made.standbys.append(self.standby)
-        self.made.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
-        self.made.sql("SELECT pg_reload_conf()")
+        self.made.wait_for(name)
 
 
 def write(database: WritableDatabase, writer: int, number: int) -> None:

@@ -11,12 +11,13 @@ from typing import Any, Final, TypeVar
 import psycopg2
 import stamina
 from psycopg2 import errors as pg
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 
 from app.database.deadline import DeadlineConnection
 from app.database.failures import DatabaseUnreachableError, TransactionConflictError
+from app.database.handles import WriteTransaction
 from app.database.pooling import MARKER, limits, survive_fork
 from settings.connections import ConnectionSettings, Pooler
 
@@ -37,6 +38,12 @@ SELECT current_setting('default_transaction_read_only') = 'on' OR pg_is_in_recov
        CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END
 """
 _REFUSED_OPTIONS: Final = "unsupported startup parameter"
+_MARK: Final = text("SELECT pg_logical_emit_message(true, 'dance', 'again')")
+"""Puts something into the log, so that COMMIT waits for a synchronous standby.
+
+A COMMIT that was cut while it waited is done on the primary and on no standby. Its repetition finds
+the work done, writes nothing, and would be acknowledged at once: lost with the next failover.
+"""
 _GONE: Final = (pg.AdminShutdown, pg.CrashShutdown, pg.CannotConnectNow)
 
 
@@ -107,6 +114,8 @@ def repeat(
         if attempt.num > 1:
             logger.info("The database was away: attempt %d.", attempt.num)
         with attempt, begin() as transaction:
+            if attempt.num > 1 and isinstance(transaction, WriteTransaction):
+                transaction.execute(_MARK)
             return unit(transaction)
     raise AssertionError("stamina ends with a result or an error")
 
