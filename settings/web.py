@@ -76,7 +76,7 @@ class WebSettings(SettingsGroup):
         default="5/minute; 30/day",
         pattern=_LIMITS,
         alias="WEB_REPORT_LIMITS",
-        description="How many reports one visitor may send: numbers and spans, as in 5/minute; 30/day.",
+        description="How many reports, or wrong status tokens, one visitor may send, as in 5/minute; 30/day.",
     )
     visitor_header: Annotated[str | None, OnRender(web="CF-Connecting-IP")] = Field(
         default=None,
