@@ -95,12 +95,13 @@ def make_plan(
         careful = request.full or request.verify_full
         known = None if careful else knowledge(*sides, relations)
         empty = _never_filled(sides[1], relations)
-        found = compare(source, destination, [r for r in relations if r not in empty], hashing, known)
-        if any(sum(difference.counts) for difference in found):
-            # Rows of other tables change within the message, after COPY: a reference to them would fail.
-            found = compare(source, destination, relations, hashing, known)
+        others = compare(source, destination, [r for r in relations if r not in empty], hashing, known)
+        if any(difference.counts != (0, 0, 0) for difference in others):
+            # Other tables' rows change within the message, after COPY: a reference to them would fail.
+            filled = compare(source, destination, empty, hashing, None)
         else:
-            found = _in_order(relations, empty, into_empty(source, empty, hashing.seed), found)
+            filled = into_empty(source, empty, hashing.seed)
+        found = _in_order(relations, empty, filled, others)
     tables = [TablePlan(r, d) for r, d in zip(relations, found, strict=True)]
     if request.samples and any(table.changes for table in tables):
         with timed(seconds, "samples"):
