@@ -153,12 +153,12 @@ class SettingsGroup(BaseSettings):
                 for item in error.errors(include_input=False, include_context=False, include_url=False)
             ]
         for variable, message in wrong:
-            problem = message.removeprefix("Value error, ")
+            problem = message.removeprefix("Value error, ").replace("Input should", "it should", 1)
             findings.append(
                 Finding(
                     rule=Rule.VALUE,
                     variable=variable,
-                    problem=f"cannot be used: {problem[:1].lower()}{problem[1:]}",
+                    problem=f"cannot be used: {problem}",
                     remedy=f"unset {variable}",
                     source=reading.source(variable),
                 ),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settings import ConfigurationError, DatabaseSettings, Rule, Settings
+from settings import ConfigurationError, DatabaseSettings, Finding, Rule, Settings, Source
 from settings.envfile import SECRET_FILE, candidates, find, parse
 
 LOCAL = "postgresql://user:password@localhost:5432/local"
@@ -96,9 +96,19 @@ def test_a_file_that_is_not_utf8_is_an_error(tmp_path: Path, text: bytes) -> Non
 
 def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
     """Silently doing without it would choose another database."""
-    with pytest.raises(ConfigurationError, match="no such file") as caught:
-        DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": LOCAL}, tmp_path / "missing.env")
-    assert [finding.rule for finding in caught.value.findings] == [Rule.FILE_UNREADABLE]
+    path = tmp_path / "missing.env"
+    with pytest.raises(ConfigurationError) as caught:
+        DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": LOCAL}, path)
+    assert caught.value.findings == (
+        Finding(
+            rule=Rule.FILE_UNREADABLE,
+            variable="missing.env",
+            problem="cannot be read: no such file or directory",
+            remedy=f"ls -ld {path}",
+            source=Source(path),
+        ),
+    )
+    assert f"missing.env ({path}) cannot" in str(caught.value)
 
 
 def test_a_directory_in_place_of_the_file_is_an_error_when_named(tmp_path: Path) -> None:
@@ -236,7 +246,13 @@ def test_a_file_that_others_can_read_is_warned_about(tmp_path: Path) -> None:
     path = written(tmp_path, f"DATABASE_CONNECTION_STRING={LOCAL}\n")
     path.chmod(0o644)
     [warning] = DatabaseSettings.from_environ({}, path).warnings
-    assert (warning.rule, warning.remedy) == (Rule.FILE_EXPOSED, f"chmod 600 {path}")
+    assert warning == Finding(
+        rule=Rule.FILE_EXPOSED,
+        variable=".env",
+        problem="can be read by every user of this machine",
+        remedy=f"chmod 600 {path}",
+        source=Source(path),
+    )
 
 
 @pytest.mark.parametrize("inner", [".", "sub"])

@@ -135,7 +135,7 @@ TOLD = [
     ),
     (
         {"PORT": "many"},
-        "PORT (environment) cannot be used: input should be a valid integer, unable to parse string as an integer",
+        "PORT (environment) cannot be used: it should be a valid integer, unable to parse string as an integer",
         "unset PORT",
     ),
     (

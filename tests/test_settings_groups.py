@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 import pytest
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from settings import ConfigurationError, Rule, Settings
 from settings.group import SecretUrl, SettingsGroup
@@ -45,6 +45,12 @@ def example() -> Iterator[type[SettingsGroup]]:
             default=(),
             alias="EXAMPLE_OTHER_URLS",
         )
+
+        @model_validator(mode="after")
+        def _big_is_red(self) -> Self:
+            if self.size > 100 and self.colour is not Colour.RED:
+                raise ValueError("EXAMPLE_SIZE above 100 is for EXAMPLE_COLOUR=red")
+            return self
 
     yield ExampleSettings
     for name in [name for name in SettingsGroup.known if name.startswith("EXAMPLE_")]:
@@ -150,3 +156,55 @@ def test_only_the_platform_sets_the_platform_s_variables(
     assert in_file.model_dump()["region"] == ""
     assert [warning.rule for warning in in_file.warnings] == [Rule.PLATFORM_IN_FILE]
     assert example.from_environ({"EXAMPLE_REGION": "here"}).model_dump()["region"] == "here"
+
+
+def test_a_contradiction_between_fields_is_a_finding_of_the_group(example: type[SettingsGroup]) -> None:
+    """A validator of the whole group says in its own words which variables it is about."""
+    with pytest.raises(ConfigurationError) as caught:
+        example.from_environ({"EXAMPLE_SIZE": "101", "EXAMPLE_COLOUR": "blue"})
+    [finding] = caught.value.findings
+    assert finding.variable == "ExampleSettings"
+    assert finding.problem == "cannot be used: EXAMPLE_SIZE above 100 is for EXAMPLE_COLOUR=red"
+
+
+def test_tls_is_asked_of_other_machines_off_render_only(example: type[SettingsGroup]) -> None:
+    """A group's URLs are treated as the database's own (DR006)."""
+    local, remote = "postgresql://localhost/name", "postgresql://db.example.org/name"
+    for environ, url, ending in (
+        ({}, remote, "/name?sslmode=require"),
+        ({}, local, "localhost/name"),
+        ({"RENDER": "true"}, remote, "org/name"),
+        ({"RENDER": "true"}, f"{remote}?sslmode=disable", "?sslmode=disable"),
+    ):
+        settings = example.from_environ(environ | {"EXAMPLE_REPLICA_URL": url})
+        assert settings.texts()["EXAMPLE_REPLICA_URL"].endswith(ending)
+    with pytest.raises(ConfigurationError, match="plain text"):
+        example.from_environ({"RENDER": "maybe", "EXAMPLE_REPLICA_URL": f"{remote}?sslmode=disable"})
+
+
+def test_one_url_is_not_several(example: type[SettingsGroup]) -> None:
+    """Where one is wanted, two are refused and not cut."""
+    with pytest.raises(ConfigurationError, match="EXAMPLE_REPLICA_URL"):
+        example.from_environ({"EXAMPLE_REPLICA_URL": "postgresql://one/a postgresql://two/b"})
+
+
+def test_secret_urls_compare_by_their_text(example: type[SettingsGroup]) -> None:
+    """With any secret text, and with nothing else."""
+    url = SecretUrl("postgresql://h/n")
+    assert url == SecretStr("postgresql://h/n")
+    assert url != SecretStr("postgresql://h/m")
+    assert url != "postgresql://h/n"
+    assert {url: 1}[SecretUrl("postgresql://h/n")] == 1
+
+
+def test_whole_groups_are_replaced_together() -> None:
+    """What a new group leaves unset is unset; groups that are not named stay; a shallow copy shares them."""
+    first = Settings.from_environ(
+        {"DATABASE_CONNECTION_STRING": LOCAL, "PORT": "9000", "DATABASE_POOL_SIZE": "7"}
+    )
+    plain = Settings.from_environ({"DATABASE_CONNECTION_STRING": LOCAL})
+    second = first.model_copy(update={"web": plain.web, "connections": plain.connections})
+    assert (second.web.port, second.connections.pool_size) == (8000, 5)
+    assert second.database == first.database
+    assert first.model_copy().database is first.database
+    assert first.model_copy(deep=True).database is not first.database

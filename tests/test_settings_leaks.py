@@ -151,7 +151,7 @@ def test_a_missing_production_is_told_without_the_other_urls() -> None:
     variable=st.sampled_from(sorted(SettingsGroup.known)),
     template=st.sampled_from([*GOOD, *BAD]),
 )
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_environment_leaks(seed: int, variable: str, template: str) -> None:
     """The canary in one variable of any environment, broken in any other way too."""
     case = draw(random.Random(seed).choice)  # noqa: S311 - a repeatable test, no secret
