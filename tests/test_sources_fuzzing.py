@@ -178,10 +178,10 @@ def test_any_damage_is_survived(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.deep
 @pytest.mark.parametrize("name", PARSERS)
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=5_000, deadline=None)
 @given(data=st.data())
 def test_any_damage_is_survived_for_long(name: str, data: st.DataObject) -> None:
-    """The same with twenty thousand documents of each format."""
+    """The same with five thousand documents of each format."""
     holds(PARSERS[name], data.draw(mutated(name)))
 
 
