@@ -13,6 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from app.database.handles import ReadOnlyDatabase, WritableDatabase, WriteTransaction
 
 WRITE: Final = "INSERT INTO victim VALUES (floor(random() * 1e9)::int, 'written')"
+PENDING: Final = "promised"
 PREPARE: Final = f"""
 CREATE TABLE victim (id int PRIMARY KEY, note text NOT NULL);
 INSERT INTO victim SELECT n, 'untouched' FROM generate_series(1, 9) AS n;
@@ -24,14 +25,18 @@ CREATE FUNCTION writes() RETURNS int LANGUAGE sql VOLATILE AS $$ {WRITE}; SELECT
 CREATE FUNCTION definer() RETURNS int LANGUAGE sql VOLATILE SECURITY DEFINER AS $$ {WRITE}; SELECT 1 $$;
 CREATE PROCEDURE procedure() LANGUAGE plpgsql AS $$ BEGIN {WRITE}; COMMIT; {WRITE}; END $$;
 CREATE ROLE powerful NOLOGIN SUPERUSER;
+CREATE TABLE promised (id int);
 """
 """What the attempts find in the database."""
+PROMISE: Final = f"BEGIN; INSERT INTO promised VALUES (1); PREPARE TRANSACTION $${PENDING}$$"
+"""Somebody else's transaction, which waits for its second phase."""
 
 EFFECT: Final = """
 SELECT md5(concat_ws('|',
     (SELECT string_agg(v::text, ',' ORDER BY id) FROM victim v),
     (SELECT string_agg(e::text, ',' ORDER BY id) FROM emptied e),
     (SELECT string_agg(k::text, ',' ORDER BY key) FROM venues k),
+    (SELECT count(*) FROM promised),
     (SELECT last_value::text || is_called FROM counter),
     (SELECT count(*) FROM pg_largeobject_metadata),
     (SELECT string_agg(relname || relkind::text || coalesce(reloptions::text, '') || coalesce(relacl::text, ''), ',' ORDER BY c.oid)
@@ -231,6 +236,14 @@ def _base_session(driver: Any) -> None:
     _own_cursor(driver, WRITE)
 
 
+def _own_two_phase(driver: Any) -> None:
+    driver.rollback()
+    driver.tpc_begin("own")
+    _run(driver, WRITE)
+    driver.tpc_prepare()
+    driver.tpc_commit()
+
+
 def _after(change: Callable[[Any], object]) -> Callable[[Any], None]:
     def act(driver: Any) -> None:
         with suppress(Exception):
@@ -256,7 +269,7 @@ ATTEMPTS: Final = (
     _options("postgresql_readonly=False", postgresql_readonly=False),
     Attempt("AUTOCOMMIT by the engine's options", _engine_autocommit),
     Attempt("detached connection", _detached),
-    Attempt("two-phase commit", _two_phase, writes=False),  # max_prepared_transactions is 0, as on Render
+    Attempt("two-phase commit", _two_phase),
     Attempt("connection reused after postgresql_readonly=True", _reused_after_readonly_option),
     _sql("INSERT", WRITE),
     _sql("UPDATE", "UPDATE victim SET note = note || 'x'"),
@@ -306,8 +319,8 @@ ATTEMPTS: Final = (
     _sql("NOTIFY", "NOTIFY a", writes=False),
     _sql("VACUUM", "COMMIT", "VACUUM victim", writes=False),
     _sql("ANALYZE", "ANALYZE victim", writes=False),
-    _sql("PREPARE TRANSACTION", WRITE, "PREPARE TRANSACTION 'x'", writes=False),
-    _sql("COMMIT PREPARED", "COMMIT PREPARED 'x'", writes=False),
+    _sql("PREPARE TRANSACTION", WRITE, "PREPARE TRANSACTION 'left behind'"),
+    _sql("COMMIT PREPARED", "COMMIT", f"COMMIT PREPARED $${PENDING}$$", writes=False),
     _sql("SET TRANSACTION READ WRITE first", "SET TRANSACTION READ WRITE", WRITE),
     _sql("the same behind a comment", "/* harmless */ -- really\n SET TRANSACTION READ WRITE", WRITE),
     _sql("the same after a SELECT", "SELECT 1", "SET TRANSACTION READ WRITE", WRITE),
@@ -338,8 +351,8 @@ ATTEMPTS: Final = (
     _driver("driver: set_isolation_level(0)", _after(lambda d: d.set_isolation_level(0))),
     _driver("driver: reset()", _after(lambda d: d.reset())),
     _driver("driver: lobject()", lambda d: d.lobject(0, "w").write(b"x")),
-    _driver("driver: tpc_begin()", lambda d: d.tpc_begin("x"), writes=False),
-    _driver("driver: tpc_commit()", lambda d: d.tpc_commit("x"), writes=False),
+    _driver("driver: tpc_begin()", _own_two_phase),
+    _driver("driver: tpc_commit() of another's", lambda d: (d.rollback(), d.tpc_commit(PENDING))),
     _driver("driver: cursor of another factory", lambda d: d.cursor(cursor_factory=extensions.cursor).execute(f"COMMIT; BEGIN READ WRITE; {WRITE}; COMMIT")),
     Attempt("pool polluted by SET", _polluted("SET default_transaction_read_only = off")),
     Attempt("pool polluted by set_config()", _polluted("SELECT set_config('default_transaction_read_only', 'off', false)")),

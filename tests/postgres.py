@@ -22,6 +22,7 @@ FAST: Final = {
     "max_connections": "200",
     "shared_buffers": "64MB",
     "autovacuum": "off",
+    "max_prepared_transactions": "10",
 }
 """What a server that lives for one test session need not keep on disk."""
 

@@ -19,7 +19,7 @@ from app.database.permits import Purpose, grant
 from app.database.roles import READER, apply, set_password, statements_for
 from app.errors import AppError
 from settings import DatabaseSettings, DatabaseTarget
-from tests.attacks import ATTEMPTS, EFFECT, PREPARE, Attempt, Door
+from tests.attacks import ATTEMPTS, EFFECT, PREPARE, PROMISE, Attempt, Door
 from tests.pgbouncer import pgbouncer
 from tests.postgres import Servers, Trio
 
@@ -40,9 +40,11 @@ class Arena:
         with self._observer.write() as transaction:
             apply(transaction, statements_for(transaction))
             password = set_password(transaction, READER)
+        trio.query("render_prod", PROMISE)
         stack.callback(
             trio.query, "render_prod", "DROP OWNED BY dance_reader, dance_writer; DROP ROLE powerful"
         )
+        stack.callback(self._forget_prepared, trio)
         pooler = stack.enter_context(pgbouncer(trio.server, ignore_options=True, roles={READER: password}))
         name = trio.render_prod.rsplit("/", 1)[1]
 
@@ -57,6 +59,12 @@ class Arena:
             "role": reader(trio.server.url(name, role=READER, password=password)),
             "role pooled": reader(pooler.url(name, role=READER)),
         }  # fmt: skip
+
+    @staticmethod
+    def _forget_prepared(trio: Trio) -> None:
+        pending = "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
+        for gid in trio.query("render_prod", pending):
+            trio.query("render_prod", f"ROLLBACK PREPARED $${gid}$$")
 
     def effect(self) -> str:
         """Everything that may change, as one value."""
