@@ -109,6 +109,8 @@ def compare(one: Draft, other: Draft) -> Match:
     else:
         score, needed = _likeness(left, right), 0
     needed = max(needed, _needed(one, other, gap, is_common=not (left.own and right.own)))
+    if _each_has_its_own(left, right):
+        needed = max(needed, _LIMITS["own_words"])
     if score >= needed:
         return Match(Verdict.SAME, score)
     is_grey = needed < _NEVER and one.source != other.source and score >= _LIMITS["grey"]
@@ -130,6 +132,14 @@ def _needed(one: Draft, other: Draft, gap: int | None, *, is_common: bool) -> in
     elif gap is not None and gap > _LIMITS["minutes"]:
         needed = max(needed, _LIMITS["late_name"])
     return needed
+
+
+def _each_has_its_own(left: Name, right: Name) -> bool:
+    """Whether each names something that the other does not, a band or a colour; spellings of one word don't count."""
+    mine, yours = left.own - right.own, right.own - left.own
+    return bool(mine and yours) and not any(
+        ratio(one, other) >= _LIMITS["spelling"] for one in mine for other in yours
+    )
 
 
 def _contradict(left: Name, right: Name, gap: int | None) -> bool:
