@@ -28,13 +28,11 @@ def candidates(directory: Path) -> Iterator[Path]:
         directory: Where to begin; outside of a project only this directory counts.
     """
     start = directory.absolute()
-    root = next(
-        (d for d in (start, *start.parents) if any((d / mark).exists() for mark in ROOT_MARKS)), start
-    )
-    for place in (start, *start.parents):
+    yield start / ".env"  # before the root is looked for, which takes longer than all the rest
+    places = (start, *start.parents)
+    root = next((place for place in places if any((place / mark).exists() for mark in ROOT_MARKS)), start)
+    for place in places[1 : places.index(root) + 1]:
         yield place / ".env"
-        if place == root:
-            break
     yield SECRET_FILE
 
 
