@@ -328,6 +328,7 @@ def seconds(work: Callable[[], object], *, times: int, before: Callable[[], obje
         begun = time.perf_counter()
         work()
         taken.append(time.perf_counter() - begun)
+        print(f"{taken[-1]:.3f} s", file=sys.stderr, flush=True)
     return median(taken)
 
 
@@ -369,6 +370,7 @@ def _ours(made: Bench) -> tuple[list[str], list[list[str]]]:
         phases = ", ".join(
             f"{phase} {value:.2f}" for phase, value in outcomes[-1].seconds.items() if value >= 0.01
         )
+        print(name, file=sys.stderr, flush=True)
         lines.append([name, f"{taken:.3f}", locked if outcomes[-1].changed else "none", phases])
 
     line("first copy into empty tables", lambda: made.promote(full=True), lambda: made.empty("production"), 1)

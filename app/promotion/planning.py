@@ -23,6 +23,8 @@ from app.promotion.waiting import at_once
 
 _SAMPLES: Final = 3
 """Changes of each kind shown for a table."""
+_NEVER_ANALYZED: Final = 1_000
+"""Bytes that a row is taken to have in a table without statistics."""
 
 
 def _silent(_: str) -> None:
@@ -182,29 +184,22 @@ def _shared(source: Side, destination: Side, names: Sequence[str]) -> list[Relat
     for name in names:
         ours, theirs = source.relations.get(name), destination.relations.get(name)
         if ours and theirs and ours.key and ours.key == theirs.key:
-            relation = ours.only(same_columns(ours, theirs))
-            shared.append(destination_facts(relation, theirs))
+            shared.append(_as_written(ours.only(same_columns(ours, theirs)), theirs))
     return shared
 
 
-def destination_facts(relation: Relation, theirs: Relation) -> Relation:
+def _as_written(relation: Relation, theirs: Relation) -> Relation:
     """The source's columns with what decides how the destination's table is written."""
-    return Relation(
-        schema=relation.schema,
-        name=relation.name,
-        oid=relation.oid,
+    there = {column.name: column for column in theirs.columns}
+    return replace(
+        relation,
         columns=tuple(
-            type(column)(**{**column.__dict__, "always": other.always, "declared": other.declared})
-            for column, other in zip(
-                relation.columns, theirs.of([c.name for c in relation.columns]), strict=True
-            )
+            replace(column, always=there[column.name].always, declared=there[column.name].declared)
+            for column in relation.columns
         ),
-        generated=relation.generated,
-        key=relation.key,
         unique=theirs.unique,
         acted_upon=theirs.acted_upon,
-        estimated_rows=max(relation.estimated_rows, theirs.estimated_rows, relation.bytes // 1000),
-        bytes=relation.bytes,
+        estimated_rows=max(relation.estimated_rows, theirs.estimated_rows, relation.bytes // _NEVER_ANALYZED),
         sequences=theirs.sequences,
         triggers=theirs.triggers,
     )
