@@ -45,9 +45,8 @@ def test_the_internal_name_of_the_same_database_is_accepted() -> None:
     ],
 )
 def test_it_may_not_lead_elsewhere_and_obeys_the_rules_for_urls(reader: str, rule: Rule | None) -> None:
-    """Another database than production's, or a URL that is refused anywhere: one finding that names it."""
+    """Another database than production's, or a URL that is refused anywhere: every finding names it."""
     with pytest.raises(ConfigurationError) as caught:
         DatabaseSettings.from_environ({**ENVIRON, "RENDER_READER_DB_URL": reader})
-    (finding,) = caught.value.findings
-    assert finding.variable == "RENDER_READER_DB_URL"
-    assert rule is None or finding.rule is rule
+    assert {finding.variable for finding in caught.value.findings} == {"RENDER_READER_DB_URL"}
+    assert rule is None or rule in {finding.rule for finding in caught.value.findings}
