@@ -21,6 +21,7 @@ from settings.rules import read_platform
 
 _log = logging.getLogger(__name__)
 _BETWEEN_URLS: Final = re.compile(r"\s*,\s*(?=[a-z0-9+]+://)|\s+")
+_CREDENTIALS: Final = re.compile(r"://[^/]*@")  # a URL with a user, and so perhaps a password
 _BETWEEN_WORDS: Final = re.compile(r"[\s,]+")
 
 
@@ -222,6 +223,8 @@ class SettingsGroup(BaseSettings):
                     values[slot.variable] = urls if slot.urls.many else urls[0]
             elif slot.is_list:
                 values[slot.variable] = tuple(filter(None, _BETWEEN_WORDS.split(text)))
+            elif _CREDENTIALS.search(text) and not slot.is_secret:
+                findings.append(_misplaced(slot.variable, reading))
             else:
                 values[slot.variable] = text
         return values
@@ -254,6 +257,17 @@ def _tell(warning: Finding) -> None:
 def split_urls(text: str) -> list[str]:
     """Several URLs, separated by blanks or by commas before the next scheme (a plain comma is between hosts)."""
     return _BETWEEN_URLS.split(text.strip())
+
+
+def _misplaced(variable: str, reading: Reading) -> Finding:
+    """A URL with a password where its text would be shown."""
+    return Finding(
+        rule=Rule.VALUE,
+        variable=variable,
+        problem="holds a URL with a user or password, and is not a secret setting",
+        remedy=f"unset {variable}",
+        source=reading.source(variable),
+    )
 
 
 def _normalised(

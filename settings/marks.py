@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any, Final, NamedTuple, get_args, get_origin
 
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 
@@ -65,6 +66,7 @@ class Slot(NamedTuple):
         on_render: What render.yaml sets it to.
         from_platform: Whether only the real environment may give it.
         is_list: Whether the field is a tuple.
+        is_secret: Whether its value is masked wherever it is shown.
     """
 
     field: str
@@ -73,6 +75,7 @@ class Slot(NamedTuple):
     on_render: OnRender
     from_platform: bool
     is_list: bool
+    is_secret: bool
 
 
 def slot_of(name: str, field: FieldInfo) -> Slot:
@@ -85,6 +88,10 @@ def slot_of(name: str, field: FieldInfo) -> Slot:
         on_render=marks.get(OnRender, OnRender()),
         from_platform=FromPlatform in marks,
         is_list=get_origin(field.annotation) is tuple,
+        is_secret=any(
+            isinstance(kind, type) and issubclass(kind, SecretStr)
+            for kind in (field.annotation, *get_args(field.annotation))
+        ),
     )
 
 
