@@ -108,13 +108,14 @@ def test_a_broken_configuration_is_explained(project: Path) -> None:
 
 
 def test_secrets_and_misplaced_urls_are_masked(project: Path) -> None:
-    """A token is never shown, nor whatever looks like a URL where none belongs."""
+    """A token is never shown; a URL with a password where it would be shown is refused, and not shown either."""
     token = "t0ken" * 4
     variables = {"WEB_STATUS_TOKEN": token, "SOURCES_FILE": "postgresql://user:password@host/name"}
     done = dance("config", "--json", variables=variables, cwd=project)
     listed = {variable["name"]: variable for variable in json.loads(done.stdout)["variables"]}
     assert listed["WEB_STATUS_TOKEN"]["shown"] == "********"
-    assert listed["SOURCES_FILE"]["shown"] == "********"
+    assert listed["SOURCES_FILE"]["shown"] == "cannot be used"
+    assert "user:password" not in done.stdout
     assert token not in done.stdout
 
 
