@@ -7,7 +7,6 @@ size; 1,000,000 rows otherwise.
 
 import multiprocessing
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from statistics import median
 from typing import Final
 
 from app.database.embedded import EmbeddedServer
-from app.database.engines import open_production_reader, open_production_writer, open_reader, open_writer
+from app.database.engines import open_production_writer, open_reader, open_writer
 from app.database.origin import Origin
 from app.database.permits import Purpose, grant
 from app.database.schema import migrate
@@ -234,14 +233,14 @@ DELETE FROM bench.events AS e USING chosen AS c WHERE c.key = e.key AND n % 10 =
 
 def _promote(settings: DatabaseSettings, *, full: bool) -> Outcome:
     source = open_reader(settings, process="benchmark")
-    production = open_production_reader(settings, process="benchmark")
+    # One connection to production, as `dance promote` has it.
+    permit = grant(Purpose.PROMOTION, DatabaseTarget.RENDER_PROD)
+    production = open_production_writer(settings, permit, process="benchmark")
     try:
         return promote(
             source,
             production,
-            lambda: open_production_writer(
-                settings, grant(Purpose.PROMOTION, DatabaseTarget.RENDER_PROD), process="benchmark"
-            ),
+            lambda: production,
             replace(
                 Request(
                     tables=TABLES,
@@ -271,7 +270,9 @@ def _peak(source: str, production: str, full: bool) -> int:  # noqa: FBT001 - ca
         "DATABASE_TARGET": "local", "DATABASE_CONNECTION_STRING": source, "RENDER_EXTERNAL_DB_URL": production,
     })  # fmt: skip
     _promote(settings, full=full)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    # Not getrusage: what it reports survives exec, so it would be the parent's peak.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 def programs(server: EmbeddedServer) -> str:
@@ -338,8 +339,8 @@ def main() -> None:
     for rows in sizes:
         print(f"\n### {rows:,} rows\n")
         with bench(rows) as made:
-            for heads, lines in (_peers(made), _ours(made), _link(made)):
-                print(table(heads, lines), "\n", flush=True)
+            for measure in (_peers, _ours, _link):
+                print(table(*measure(made)), "\n", flush=True)
 
 
 def _peers(made: Bench) -> tuple[list[str], list[list[str]]]:
