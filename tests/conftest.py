@@ -48,6 +48,13 @@ def template() -> Iterator[Path]:
 
 
 @pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory that an embedded server's own user can reach, removed afterwards."""
+    with TemporaryDirectory(prefix="dance-tests-", ignore_cleanup_errors=True) as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
 def project() -> Path:
     """The repository's root."""
     return Path(__file__).parent.parent

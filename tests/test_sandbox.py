@@ -15,9 +15,9 @@ from tests.commands import DEADLINE, PROJECT, dance, environment
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+def sandbox(place: Path) -> Iterator[Sandbox]:
     """A sandbox in a directory of its own, stopped afterwards."""
-    sandbox = Sandbox(tmp_path / ".sandbox")
+    sandbox = Sandbox(place / ".sandbox")
     yield sandbox
     sandbox.server.stop("immediate")
 
@@ -31,64 +31,64 @@ def _servers_of(directory: Path) -> list[psutil.Process]:
     ]
 
 
-def test_a_command_in_the_sandbox_gets_three_prepared_databases(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_command_in_the_sandbox_gets_three_prepared_databases(sandbox: Sandbox, place: Path) -> None:
     """What runs in the sandbox finds its target migrated, and no server is left when it has ended."""
-    done = dance("sandbox", "run", "dance", "migrate", variables={}, cwd=tmp_path)
+    done = dance("sandbox", "run", "dance", "migrate", variables={}, cwd=place)
     assert done.returncode == 0, done.stderr
     assert "is at revision" in done.stdout
     assert sandbox.server.pid is None
-    assert _servers_of(tmp_path) == []
+    assert _servers_of(place) == []
 
 
-def test_the_callers_own_configuration_does_not_reach_the_sandbox(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_callers_own_configuration_does_not_reach_the_sandbox(sandbox: Sandbox, place: Path) -> None:
     """Neither the caller's variables nor a .env file decide anything in the sandbox."""
-    (tmp_path / ".env").write_text("RENDER_INTERNAL_DB_URL=postgresql://u@elsewhere.example/db\n")
+    (place / ".env").write_text("RENDER_INTERNAL_DB_URL=postgresql://u@elsewhere.example/db\n")
     caller = {"DATABASE_TARGET": "render_prod", "RENDER": "true"}
-    done = dance("sandbox", "run", "dance", "migrate", variables=caller, cwd=tmp_path)
+    done = dance("sandbox", "run", "dance", "migrate", variables=caller, cwd=place)
     assert done.returncode == 0, done.stderr
     assert "local (127.0.0.1" in done.stdout
 
 
-def test_the_exit_status_of_the_command_is_the_sandboxs(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_exit_status_of_the_command_is_the_sandboxs(sandbox: Sandbox, place: Path) -> None:
     """A failing command fails the sandbox with the same status."""
     command = [sys.executable, "-c", "raise SystemExit(42)"]
-    assert dance("sandbox", "run", *command, variables={}, cwd=tmp_path).returncode == 42
+    assert dance("sandbox", "run", *command, variables={}, cwd=place).returncode == 42
 
 
-def test_start_status_and_stop(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_start_status_and_stop(sandbox: Sandbox, place: Path) -> None:
     """A started sandbox runs until it is stopped, and status tells which."""
-    assert dance("sandbox", "status", variables={}, cwd=tmp_path).returncode == 1
-    assert dance("sandbox", "start", variables={}, cwd=tmp_path).returncode == 0
-    assert dance("sandbox", "run", "dance", "migrate", variables={}, cwd=tmp_path).returncode == 0
-    status = dance("sandbox", "status", variables={}, cwd=tmp_path)
+    assert dance("sandbox", "status", variables={}, cwd=place).returncode == 1
+    assert dance("sandbox", "start", variables={}, cwd=place).returncode == 0
+    assert dance("sandbox", "run", "dance", "migrate", variables={}, cwd=place).returncode == 0
+    status = dance("sandbox", "status", variables={}, cwd=place)
     assert (status.returncode, f"127.0.0.1:{sandbox.server.port}" in status.stdout) == (0, True)
-    assert dance("sandbox", "stop", variables={}, cwd=tmp_path).returncode == 0
-    assert _servers_of(tmp_path) == []
+    assert dance("sandbox", "stop", variables={}, cwd=place).returncode == 0
+    assert _servers_of(place) == []
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_sandbox_leaves_no_server_behind(
-    sandbox: Sandbox, tmp_path: Path, ending: signal.Signals
+    sandbox: Sandbox, place: Path, ending: signal.Signals
 ) -> None:
     """Ctrl-C and a termination stop the command and the server, in that order."""
     ready = "import sys, time; print('ready', flush=True); time.sleep(100)"
     with subprocess.Popen(
         [sys.executable, "-m", "app", "sandbox", "run", sys.executable, "-c", ready],
-        env={**environment({}, tmp_path), "PYTHONPATH": str(PROJECT)}, cwd=tmp_path, stdout=subprocess.PIPE,
+        env={**environment({}, place), "PYTHONPATH": str(PROJECT)}, cwd=place, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         assert process.stdout is not None
         while process.stdout.readline().strip() != "ready":
             assert process.poll() is None
-        assert _servers_of(tmp_path) != []
+        assert _servers_of(place) != []
         process.send_signal(ending)
         assert process.wait(DEADLINE) == 130
-    assert _servers_of(tmp_path) == []
+    assert _servers_of(place) == []
 
 
-def test_a_server_that_was_killed_starts_again(tmp_path: Path) -> None:
+def test_a_server_that_was_killed_starts_again(place: Path) -> None:
     """After a SIGKILL of every process the cluster recovers at the next start."""
-    server = EmbeddedServer(directory=tmp_path / "cluster")
+    server = EmbeddedServer(directory=place / "cluster")
     server.start()
     server.sql("CREATE TABLE kept AS SELECT 1 AS one")
     server.kill()
