@@ -65,10 +65,7 @@ def main() -> None:
     dance = LazyVerbs(name="dance", help="Collect social-dance events and publish them, safely.")
     try:
         status = dance(standalone_mode=True)
-    except ConfigurationError as error:
-        _say(str(error))
-        status = error.exit_status
-    except AppError as error:
+    except (ConfigurationError, AppError) as error:
         _say(str(error))
         status = error.exit_status
     except KeyboardInterrupt:
