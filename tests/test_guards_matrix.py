@@ -20,8 +20,10 @@ from app.database.roles import READER, apply, set_password, statements_for
 from app.errors import AppError
 from settings import DatabaseSettings, DatabaseTarget
 from tests.attacks import ATTEMPTS, EFFECT, PREPARE, PROMISE, Attempt, Door
-from tests.pgbouncer import pgbouncer
+from tests.pgbouncer import needs_pgbouncer, pgbouncer
 from tests.postgres import Servers, Trio
+
+pytestmark = needs_pgbouncer
 
 PROD: Final = DatabaseTarget.RENDER_PROD
 Open = Callable[[], ReadOnlyDatabase | WritableDatabase]

@@ -19,7 +19,7 @@ from app.database.permits import Purpose, grant
 from app.database.tables import venues
 from benchmarks.link import Link
 from settings import DatabaseSettings, DatabaseTarget
-from tests.pgbouncer import pgbouncer
+from tests.pgbouncer import needs_pgbouncer, pgbouncer
 from tests.postgres import Trio
 
 PROD = DatabaseTarget.RENDER_PROD
@@ -105,6 +105,7 @@ def test_what_one_reader_sets_the_next_does_not_find(trio: Trio) -> None:
         assert _ask(reader, "SHOW search_path") == ['"$user", public']
 
 
+@needs_pgbouncer
 @pytest.mark.parametrize("mode", ["transaction", "session"])
 def test_behind_a_pooler_that_drops_options_it_holds(
     trio: Trio, mode: Literal["transaction", "session"], caplog: pytest.LogCaptureFixture
