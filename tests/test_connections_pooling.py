@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, literal_column, select, text
 
+from app.database import deadline
 from app.database.budget import ConnectionBudgetError, budget, require_budget
-from app.database.deadline import allow
+from app.database.deadline import DeadlineConnection, allow
 from app.database.engines import open_reader, open_writer
 from app.database.failover import repeat
 from app.database.failures import DatabaseUnreachableError, PoolExhaustedError
@@ -23,13 +25,11 @@ from settings import ConfigurationError, DatabaseSettings
 from settings.connections import ConnectionSettings
 from tests.cluster import cluster, quick
 from tests.commands import PROJECT, environment
-from tests.pgbouncer import PROGRAM, PgBouncer, pgbouncer
+from tests.pgbouncer import PgBouncer, needs_pgbouncer, pgbouncer
 from tests.postgres import Trio
 
 HANG = 30.0
 """Seconds that no caller may hang."""
-
-needs_pgbouncer = pytest.mark.skipif(PROGRAM is None, reason="no PgBouncer here; .ci/run installs Debian's")
 
 _TIMEOUTS = select(
     *(
@@ -86,6 +86,34 @@ def test_a_long_statement_is_ended_and_a_longer_one_allowed(trio: Trio) -> None:
     with database.read() as transaction:
         assert transaction.select(select(func.pg_backend_pid())).scalar_one() == first
     database.dispose()
+
+
+def test_the_watchdog_sleeps_through_what_is_answered_in_time(
+    trio: Trio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of bounded round trips wake the thread that bounds them no more than a few times."""
+    database = writer(trio)
+    with database.read() as transaction, transaction.cursor() as cursor:
+        session = cast("DeadlineConnection", cursor.connection)
+        monkeypatch.setattr(deadline, "_watchdog", deadline._Watchdog())  # noqa: SLF001 - one that has nothing to do yet
+        with session.within(5):
+            pass
+        watchdog = [thread for thread in threading.enumerate() if thread.name == "database deadlines"][-1]
+        status = Path(f"/proc/self/task/{watchdog.native_id}/status")
+        before, began = switches(status), time.monotonic()
+        for _ in range(300):
+            with session.within(5):
+                pass
+            time.sleep(0.001)  # lets the thread run, had it been woken
+        woken, seconds = switches(status) - before, time.monotonic() - began
+    database.dispose()
+    assert woken <= 10 + 10 * seconds
+
+
+def switches(status: Path) -> int:
+    """How often a thread gave its processor up by itself."""
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("voluntary_ctxt"))
+    return int(line.split()[1])
 
 
 def test_a_lock_is_not_waited_for_for_ever(trio: Trio) -> None:

@@ -10,9 +10,10 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
 
 import psycopg2
 from psycopg2 import extensions
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from app.database.handles import ReadTransaction
 
 _NEVER: Final = float("inf")
+_TICK: Final = 1.0
+"""Seconds between two looks at the round trips in progress; the settings allow no shorter deadline but by `allow`."""
 
 
 class NoAnswerError(psycopg2.OperationalError):
@@ -28,13 +31,27 @@ class NoAnswerError(psycopg2.OperationalError):
 
 
 class _Watch:
-    """One round trip in progress; `due` moves forward when there is progress."""
+    """One round trip in progress, as a context; `due` moves forward when there is progress."""
+
+    __slots__ = ("_descriptor", "_dog", "_seconds", "due", "fired")
 
     def __init__(self, descriptor: int, seconds: float) -> None:
         self._descriptor = descriptor
+        self._dog = _watchdog
         self._seconds = seconds
         self.fired = False
         self.progress()
+
+    def __enter__(self) -> Self:
+        self._dog.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._dog.discard(self)
+        if self.fired and isinstance(error, psycopg2.Error):
+            raise NoAnswerError(f"no answer within {self._seconds:g} s, connection given up") from error
 
     def progress(self) -> None:
         """Start the deadline anew."""
@@ -48,36 +65,52 @@ class _Watch:
 
 
 class _Watchdog:
-    """A thread that ends what is overdue. It sleeps until the earliest deadline it has seen."""
+    """A thread that ends what is overdue.
+
+    While there are round trips it looks once a tick, and only a deadline before its next look wakes
+    it: a thread woken for every round trip would take the interpreter from the one that waits for
+    the answer. After a tick without any it sleeps until the next.
+    """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._sooner = threading.Condition(self._lock)
         self._watches: set[_Watch] = set()
-        self._wakes_at = _NEVER
+        self._looks_at = _NEVER
+        self._idle = True
         self._thread: threading.Thread | None = None
 
     def add(self, watch: _Watch) -> None:
-        with self._changed:
+        with self._lock:
             self._watches.add(watch)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="database deadlines", daemon=True)
-                self._thread.start()
-            if watch.due < self._wakes_at:
-                self._changed.notify()
+            self._idle = False
+            if watch.due < self._looks_at:
+                self._looks_at = watch.due
+                self._wake()
 
     def discard(self, watch: _Watch) -> None:
-        with self._changed:
+        with self._lock:
             self._watches.discard(watch)
 
+    def _wake(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="database deadlines", daemon=True)
+            self._thread.start()
+        self._sooner.notify()
+
     def _run(self) -> None:
-        with self._changed:
+        with self._lock:
             while True:
                 now = time.monotonic()
                 for watch in [watch for watch in self._watches if watch.due <= now]:
                     self._watches.discard(watch)
                     watch.fire()
-                self._wakes_at = min((watch.due for watch in self._watches), default=_NEVER)
-                self._changed.wait(None if self._wakes_at == _NEVER else self._wakes_at - now)
+                if self._idle and not self._watches:
+                    self._looks_at = _NEVER
+                else:
+                    self._looks_at = min((now + _TICK, *(watch.due for watch in self._watches)))
+                self._idle = True
+                self._sooner.wait(None if self._looks_at == _NEVER else self._looks_at - now)
 
 
 _watchdog = _Watchdog()
@@ -89,6 +122,9 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
+
+
+_UNBOUNDED: Final = nullcontext(None)
 
 
 class DeadlineConnection(extensions.connection):
@@ -109,26 +145,13 @@ class DeadlineConnection(extensions.connection):
         super().__init__(*arguments, **keywords)
         self.cursor_factory = DeadlineCursor
 
-    @contextmanager
-    def within(self, seconds: float | None) -> Iterator[_Watch | None]:
+    def within(self, seconds: float | None) -> _Watch | nullcontext[None]:
         """Bound what is sent to the server inside of the block.
 
         Raises:
             NoAnswerError: there was no answer in time.
         """
-        if seconds is None or self.closed:
-            yield None
-            return
-        watchdog, watch = _watchdog, _Watch(self.fileno(), seconds)
-        watchdog.add(watch)
-        try:
-            yield watch
-        except psycopg2.Error as error:
-            if watch.fired:
-                raise NoAnswerError(f"no answer within {seconds:g} s, connection given up") from error
-            raise
-        finally:
-            watchdog.discard(watch)
+        return _UNBOUNDED if seconds is None or self.closed else _Watch(self.fileno(), seconds)
 
     def commit(self) -> None:
         """Commit; a deadline here leaves the outcome unknown, as any lost COMMIT does."""

@@ -148,12 +148,17 @@ def begin_reading(connection: Connection, *, snapshot: bool | str) -> None:
         if not _SNAPSHOT_ID.fullmatch(snapshot):
             raise ValueError(f"{snapshot!r} is no exported snapshot's id.")
         adopt = f"SET TRANSACTION SNAPSHOT '{snapshot}'; "
-    proof = connection.exec_driver_sql(
-        OwnStatement(
-            f"SET TRANSACTION {repeatable}READ ONLY; {adopt}RESET ALL; SELECT current_setting('transaction_read_only')"
+    session: Any = connection.connection.driver_connection
+    with (
+        session.cursor() as cursor
+    ):  # the driver's own: SQLAlchemy's result would take longer than the answer
+        cursor.execute(
+            OwnStatement(
+                f"SET TRANSACTION {repeatable}READ ONLY; {adopt}RESET ALL; SELECT current_setting('transaction_read_only')"
+            )
         )
-    )
-    if proof.scalar_one() != "on":
+        proof = cursor.fetchone()
+    if proof != ("on",):
         raise ReaderWritesError(
             f"The server does not hold this transaction read-only. {ReaderWritesError.__doc__}"
         )
