@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -11,10 +12,12 @@ import psutil
 import pytest
 from sqlalchemy import column, func, select, table, text
 
+from app.database.engines import open_writer
 from app.database.failover import repeat
 from app.database.failures import DatabaseUnreachableError, NoPrimaryError
 from app.database.handles import ReadOnlyDatabase, ReadTransaction, WritableDatabase, WriteTransaction
 from app.errors import TemporaryFailure
+from settings import DatabaseSettings
 from tests.cluster import Cluster, Wire, cluster, quick
 
 HANG = 30.0
@@ -311,6 +314,26 @@ def test_a_revived_primary_is_never_written(pair: Cluster, remembers: bool) -> N
     writer.dispose()
     assert pair.sql("SELECT count(*) FROM written") == "1"
     assert pair.sql("SELECT count(*) FROM written", standby) == ("3" if remembers else "2")
+
+
+def test_no_time_to_retry_means_no_repetition() -> None:
+    """DATABASE_RETRY_FOR=0: the unit is begun once, its error is the caller's, nothing is logged about it."""
+    away = open_writer(
+        DatabaseSettings.from_environ(
+            {"DATABASE_CONNECTION_STRING": "postgresql://user:password@127.0.0.1:9/name"}
+        ),
+        process="tests",
+    )
+    begun = []
+
+    def begin() -> AbstractContextManager[WriteTransaction]:
+        begun.append(away)
+        return away.write()
+
+    with pytest.raises(DatabaseUnreachableError):
+        repeat(begin, put(uuid4()), quick(DATABASE_RETRY_FOR="0"))
+    away.dispose()
+    assert len(begun) == 1
 
 
 def test_without_a_primary_a_write_fails_at_once(pair: Cluster) -> None:

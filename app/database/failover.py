@@ -97,15 +97,18 @@ def repeat(
     Args:
         begin: opens the transaction, for instance `database.write`.
         unit: the work.
-        connections: for how long to try; the pauses grow from 50 ms to half a second, with jitter.
+        connections: for how long to try, 0 for once; the pauses grow from 50 ms to half a second, with jitter.
 
     Raises:
         TemporaryFailure: the last one, when time was up.
     """
+    if not connections.retry_for:
+        with begin() as transaction:
+            return unit(transaction)
     attempts = stamina.retry_context(
         on=(DatabaseUnreachableError, TransactionConflictError),
-        attempts=None if connections.retry_for else 1,
-        timeout=connections.retry_for or None,
+        attempts=None,
+        timeout=connections.retry_for,
         wait_initial=0.05,
         wait_max=0.5,
         wait_jitter=0.2,
