@@ -32,17 +32,36 @@ SECONDS: Final = 4.0
 """Of each turn."""
 TURNS: Final = 5
 PAGE: Final = 50
+SEARCHED: Final = 20
+"""Times that each search is asked."""
 
 _FILL: Final = f"""INSERT INTO venues (key, name, city, latitude, longitude)
 SELECT 'v' || i, 'Hall ' || i, 'City ' || i % 20, 48 + i % 100 / 100.0, -123 - i % 90 / 100.0
 FROM generate_series(1, 500) AS i;
 INSERT INTO events (key, name, description, starts_at, time_zone, local_start_date, local_start_time,
   local_end_date, local_end_time, venue_key, event_type, dance_styles, source, url)
-SELECT md5(i::text), 'Evening ' || i, repeat('Social dancing after a lesson. ', 8), day + interval '28 hours', 'America/Vancouver',
+SELECT md5(i::text), 'Evening ' || i || CASE WHEN i % 1000 = 0 THEN ' solstice' ELSE '' END
+    || CASE WHEN i % 20 = 0 THEN ' lindy' ELSE '' END || CASE WHEN day > current_date + 330 THEN ' jubilee' ELSE '' END, repeat('Social dancing after a lesson. ', 8), day + interval '28 hours', 'America/Vancouver',
   day::date, '20:00', day::date, '23:00', 'v' || 1 + i % 500, 'social dance', ARRAY[(ARRAY['salsa','tango','swing'])[1 + i % 3]],
   'benchmark', 'https://dances.example/' || i
 FROM generate_series(1, {EVENTS}) AS i, LATERAL (SELECT current_date - 100 + (i % 465) * interval '1 day' AS day) AS at;
 ANALYZE venues; ANALYZE events;"""
+
+SEARCHES: Final = {
+    "none has it": "quasar",
+    "one in 1,000": "solstice",
+    "one in 20": "lindy",
+    "one in 3, a style": "tango",
+    "only in the last month": "jubilee",
+    "every one": "evening",
+    "every one, by its venue": "hall",
+    "a stop word, every one": "a",
+    "three words that every one has": "evening dancing hall",
+    "a phrase that every one has": '"social dancing"',
+    "every one, without a rare one": "evening -solstice",
+    "none: without one that all have": "-evening",
+}
+"""Words by how many events have them."""
 
 _BARE: Final = '''"""A bare handler: one connection for each thread, one statement, rows as they come."""
 import sys
@@ -93,6 +112,7 @@ def _measure(trio: Trio) -> None:
                 calm["dance serve"].append(_load(ours))
                 calm["bare FastAPI + psycopg2"].append(_load(bare))
             conditional = _load(ours, etag=httpx.get(f"{ours}/api/events?limit={PAGE}").headers["etag"])
+            words = [(what, *_search(ours, words)) for what, words in SEARCHES.items()]
             with ThreadPoolExecutor(1) as promoter:
                 stirring = _load_during(promoter, ours, here.working, here.promote)
     rows = [_row(name, turns, calm["bare FastAPI + psycopg2"]) for name, turns in calm.items()]
@@ -102,6 +122,8 @@ def _measure(trio: Trio) -> None:
     print(table(("service", "requests/s", "to bare", "p50 ms", "p99 ms"), rows))
     slower = _p99(stirring) / _p99(_flat(calm["dance serve"]))
     print(f"\np99 during promotions to p99 before: {slower:.2f}")
+    print(f"\n`GET /api/events?q=...`, {PAGE} of {EVENTS:,} events, one visitor:\n")
+    print(table(("how many have the words", "words", "found", "median ms", "slowest ms"), words))
 
 
 def _load_during(promoter: ThreadPoolExecutor, address: str, change: object, promote: object) -> list[float]:
@@ -137,6 +159,21 @@ def _load(address: str, *, etag: str | None = None) -> list[float]:
 
     with ThreadPoolExecutor(VISITORS) as visitors:
         return [seconds for taken in visitors.map(visit, range(VISITORS)) for seconds in taken]
+
+
+def _search(address: str, words: str) -> tuple[str, ...]:
+    """One visitor's search: what was found, and how long it took."""
+    taken = []
+    question = {"q": words, "limit": str(PAGE)}
+    with httpx.Client() as client:
+        first = client.get(f"{address}/api/events", params=question).json()
+        for _ in range(SEARCHED):
+            began = time.perf_counter()
+            answer = client.get(f"{address}/api/events", params=question)
+            taken.append(time.perf_counter() - began)
+            assert answer.json() == first
+    found = f"{len(first['events'])}{'+' if first['next'] else ''}"
+    return f"`{words}`", found, f"{statistics.median(taken) * 1000:.0f}", f"{max(taken) * 1000:.0f}"
 
 
 def _row(name: str, turns: list[list[float]], peer: list[list[float]]) -> tuple[str, ...]:

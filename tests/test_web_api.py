@@ -2,7 +2,7 @@
 
 import math
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
@@ -75,6 +75,61 @@ def test_the_link_header_leads_to_the_same_question_further_on(trio: Trio) -> No
         second = client.get(first.links["next"]["url"])
     assert [event["key"] for event in second.json()["events"]] == ["e2"]
     assert "next" not in second.links
+
+
+def test_a_search_finds_the_same_near_and_far(trio: Trio) -> None:
+    """However often a word occurs and wherever its events are, its pages hold all of them in their order."""
+    rows = [
+        an_event(
+            f"e{number:03}",
+            today() + timedelta(days=number // 2),
+            time(number % 2 + 20),
+            name=" ".join(
+                word
+                for word, fits in (
+                    ("every", True),
+                    ("third", number % 3 == 0),
+                    ("rare", number % 37 == 0),
+                    ("late", number > 110),
+                )
+                if fits
+            ),
+            dance_styles=["tango"] if number % 5 == 0 else [],
+            venue_key="hall" if number % 7 == 0 else None,
+        )
+        for number in range(120)
+    ]
+    publish(trio, *rows, places=(HALL,))
+    questions: dict[str, Callable[[int], bool]] = {
+        "q=every": lambda _: True,
+        "q=third": lambda n: n % 3 == 0,
+        "q=rare": lambda n: n % 37 == 0,
+        "q=late": lambda n: n > 110,
+        "q=none": lambda _: False,
+        "q=harbour": lambda n: n % 7 == 0,
+        "q=tango": lambda n: n % 5 == 0,
+        "q=every -third": lambda n: n % 3 != 0,
+        "q=-every": lambda _: False,
+        "q=third harbour": lambda n: n % 21 == 0,
+        'q="every third"': lambda n: n % 3 == 0,
+        'q="third every"': lambda _: False,
+        "style=tango": lambda n: n % 5 == 0,
+        "city=victoria&q=late": lambda n: n % 7 == 0 and n > 110,
+        f"q=third&to={today() + timedelta(days=40)}": lambda n: n % 3 == 0 and n < 82,
+    }
+    with service(trio) as client:
+        for question, fits in questions.items():
+            expected = [f"e{n:03}" for n in range(120) if fits(n)]
+            seen: list[str] = []
+            cursor: str | None = ""
+            while cursor is not None and len(seen) < 12:
+                answer = client.get(f"/api/events?{question}&limit=2{cursor}").json()
+                seen += [event["key"] for event in answer["events"]]
+                cursor = f"&cursor={answer['next']}" if answer["next"] else None
+            assert seen == expected[: len(seen)], question
+            assert cursor or len(seen) == len(expected), question
+            whole = client.get(f"/api/events?{question}&limit=200").json()["events"]
+            assert [event["key"] for event in whole] == expected, question
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from app.web import calendars, linked_data, reports
 from app.web.conditional import etag_of, is_current, not_modified, respond, version_of
 from app.web.cursors import Cursor
 from app.web.filters import EventFilters
-from app.web.listing import one_event, page_of_events
+from app.web.listing import find_events, one_event
 from app.web.schemas import Event, EventPage, Key, Problem, Receipt, Report
 from app.web.service import Running, Service
 
@@ -51,14 +51,14 @@ def list_events(request: Request, asked: Annotated[PageOfEvents, Query()], servi
     """Events by day, from today on unless other days are asked for."""
     after = Cursor.parse(asked.cursor) if asked.cursor is not None else None
     today = service.today()
-    statement = page_of_events(asked.starting(today), after, asked.limit + 1)
+    settled = asked.starting(today)
 
     def answer(transaction: ReadTransaction) -> Response:
         version = version_of(transaction)
         etag = version and etag_of("page", version, service.code, str(today), request.url.query)
         if etag and is_current(request, etag):
             return not_modified(etag)
-        page = page_of(transaction.select(statement).all(), asked.limit)
+        page = page_of(find_events(transaction, settled, after, asked.limit + 1), asked.limit)
         content = page.model_dump_json().encode()
         etag = etag or etag_of("page", content)
         return respond(request, content, "application/json", etag, _following(request, page, service))
@@ -73,11 +73,12 @@ def list_events(request: Request, asked: Annotated[PageOfEvents, Query()], servi
 )
 def subscribe(request: Request, asked: Annotated[EventFilters, Query()], service: Running) -> Response:
     """The same events as a calendar to subscribe to."""
-    today = service.today()
-    statement = page_of_events(asked.starting(today), None, LONGEST_CALENDAR)
-    events = service.databases.ask(
-        lambda transaction: [Event.of(row) for row in transaction.select(statement)]
-    )
+    settled = asked.starting(service.today())
+
+    def answer(transaction: ReadTransaction) -> list[Event]:
+        return [Event.of(row) for row in find_events(transaction, settled, None, LONGEST_CALENDAR)]
+
+    events = service.databases.ask(answer, snapshot=True)
     # Weak: a calendar says when it was made.
     etag = "W/" + etag_of("calendar", service.code, *(event.model_dump_json() for event in events))
     if is_current(request, etag):

@@ -84,6 +84,11 @@ class EventFilters(BaseModel):
         )
 
     @property
+    def narrow(self) -> bool:
+        """Whether anything but days is asked for."""
+        return any(value is not None for value in (self.style, self.city, self.q, self.near))
+
+    @property
     def centre(self) -> Point | None:
         """The point of `near`."""
         return Point(*map(float, self.near.split(","))) if self.near else None

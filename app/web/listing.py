@@ -1,11 +1,13 @@
 """The questions that visitors' requests ask the database."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from math import cos, radians
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, tuple_, union_all
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, text, tuple_, union_all
 
+from app.database.handles import ReadTransaction
 from app.database.tables import events, venues
 from app.database.tables.published import EVENT_LASTS
 from app.web.cursors import Cursor
@@ -22,6 +24,9 @@ EARTH_RADIUS: Final = 6371.0088
 DEGREE: Final = radians(1) * EARTH_RADIUS
 """Kilometres of a degree of latitude."""
 
+WALKED: Final = 20
+"""Events that are walked for each one of a page: whatever one in twenty events has fills it on the way."""
+
 _ORDER: Final = (events.c.local_start_date, events.c.starts_at, events.c.key)
 # Made once: SQLAlchemy takes as long to put 30 columns together as PostgreSQL to find the rows.
 _EVENTS: Final[Select[*tuple[Any, ...]]] = (
@@ -34,19 +39,43 @@ _EVENTS: Final[Select[*tuple[Any, ...]]] = (
 )
 
 
-def page_of_events(filters: EventFilters, after: Cursor | None, limit: int) -> Select[*tuple[Any, ...]]:
+def find_events(
+    transaction: ReadTransaction, filters: EventFilters, after: Cursor | None, limit: int
+) -> Sequence[Row[*tuple[Any, ...]]]:
     """The events that fit, in the order of their days, each with its venue.
 
+    Which way is quick depends on how many fit, and no statistics tell: so the next events are walked day
+    by day, where frequent words fill the page at once, and only for what is rare are the indexes asked.
+
     Args:
+        transaction: of one snapshot.
         filters: with settled days (`EventFilters.starting`).
         after: the last event of the page before.
         limit: at most so many.
     """
+    horizon = transaction.select(_horizon(filters, after, limit)).scalar() if filters.narrow else None
+    found = transaction.select(page_of_events(filters, after, limit, horizon)).all()
+    if horizon is None or len(found) == limit:
+        return found
+    return [*found, *transaction.select(_page_beyond(filters, horizon, limit - len(found)))]
+
+
+def page_of_events(
+    filters: EventFilters, after: Cursor | None, limit: int, horizon: date | None = None
+) -> Select[*tuple[Any, ...]]:
+    """The events that fit until a day, found along the index of days.
+
+    Args:
+        filters: with settled days.
+        after: the last event of the page before.
+        limit: at most so many.
+        horizon: the last day; None: no last day but the one of the filters.
+    """
     assert filters.first is not None  # noqa: S101 - settled
     first = max(filters.first, EARLIEST)
     fitting = select(events.c.key).where(*_conditions(filters)).order_by(*_ORDER).limit(limit)
-    if filters.last is not None:
-        fitting = fitting.where(events.c.local_start_date <= filters.last)
+    if (last := min(filter(None, (filters.last, horizon)), default=None)) is not None:
+        fitting = fitting.where(events.c.local_start_date <= last)
     if after is not None:
         fitting = fitting.where(tuple_(*_ORDER) > tuple_(after.day, after.starts_at, after.key))
     # Two branches, because one condition with OR could not stop early along the index of days.
@@ -81,6 +110,25 @@ def styles(first: date) -> Select[str]:
     """The dance styles of the events from a day on, in alphabetical order."""
     style = func.unnest(events.c.dance_styles).label("style")
     return select(style).where(events.c.local_start_date >= first).distinct().order_by(style)
+
+
+def _horizon(filters: EventFilters, after: Cursor | None, limit: int) -> Select[date]:
+    """The day until which there are many more events than `limit`; no row: there are fewer."""
+    assert filters.first is not None  # noqa: S101 - settled
+    first = max(filters.first, EARLIEST, after.day if after else EARLIEST)
+    day = events.c.local_start_date
+    return select(day).where(day >= first).order_by(day).offset(limit * WALKED).limit(1)
+
+
+def _page_beyond(filters: EventFilters, horizon: date, limit: int) -> Select[*tuple[Any, ...]]:
+    """The events that fit after a day, found by what they are asked for."""
+    fitting = select(*_ORDER).where(*_conditions(filters), events.c.local_start_date > horizon)
+    if filters.last is not None:
+        fitting = fitting.where(events.c.local_start_date <= filters.last)
+    # Materialized: with the limit in sight PostgreSQL would walk along the days here, too.
+    found = fitting.cte("fitting").prefix_with("MATERIALIZED")
+    keys = select(found.c.key).order_by(*(found.c[column.name] for column in _ORDER)).limit(limit)
+    return _EVENTS.where(events.c.key.in_(keys))
 
 
 def _conditions(filters: EventFilters) -> list[ColumnElement[bool]]:

@@ -18,7 +18,7 @@ from app.web.cursors import Cursor
 from app.web.facets import Facets
 from app.web.filters import EventFilters, When
 from app.web.linked_data import linked_data_of
-from app.web.listing import page_of_events
+from app.web.listing import find_events
 from app.web.rendering import page
 from app.web.schemas import EventPage, Report, ReportKind
 from app.web.service import Running
@@ -44,11 +44,10 @@ def events_by_day(request: Request, service: Running) -> Response:
     cursor = request.query_params.get("cursor")
     after = Cursor.parse(cursor) if cursor else None
     settled = filters.starting(today)
-    statement = page_of_events(settled, after, EVENTS_ON_A_PAGE + 1)
 
     def ask(transaction: ReadTransaction) -> tuple[Facets, EventPage, datetime | None]:
         facets = service.facets.read(transaction, today)
-        found = [] if wrong else transaction.select(statement).all()
+        found = [] if wrong else find_events(transaction, settled, after, EVENTS_ON_A_PAGE + 1)
         return facets, page_of(found, EVENTS_ON_A_PAGE), transaction.as_of
 
     facets, events, as_of = service.databases.ask(ask, snapshot=True)

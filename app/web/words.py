@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy import ColumnElement, func, literal_column, select, union
+from sqlalchemy import ColumnElement, func, literal_column, or_, select
 
 from app.database.tables import events, venues
 from app.database.tables.published import EVENT_TEXT, VENUE_TEXT
@@ -23,7 +23,11 @@ def conditions_of(typed: str) -> Iterator[ColumnElement[bool]]:
     parts = [part for part in _PART.finditer(typed) if re.search(r"\w", part[0])]
     for part in parts[:MOST]:
         found = _found(part["phrase"] or part["word"], whole=part["phrase"] is not None)
-        yield ~found if part["without"] else found
+        if part["without"]:
+            # Asked by index and looked up for each event: NOT alone would read every event's words.
+            yield events.c.key.not_in(select(events.c.key).where(found).correlate(None))
+        else:
+            yield found
 
 
 def _found(words: str, *, whole: bool) -> ColumnElement[bool]:
@@ -34,10 +38,9 @@ def _found(words: str, *, whole: bool) -> ColumnElement[bool]:
         quoted = words.replace("\\", "\\\\").replace("'", "''")
         query = func.to_tsquery(literal_column("'simple'::regconfig"), f"'{quoted}':*")
     places = select(venues.c.key).where(literal_column(VENUE_TEXT).op("@@")(query))
-    return events.c.key.in_(
-        union(
-            select(events.c.key).where(literal_column(EVENT_TEXT).op("@@")(query)),
-            select(events.c.key).where(events.c.venue_key.in_(places)),
-            select(events.c.key).where(events.c.dance_styles.contains([words.lower()])),
-        )
+    # An array, because PostgreSQL joins `OR` of conditions on indexes, and IN (SELECT ...) is none.
+    return or_(
+        literal_column(EVENT_TEXT).op("@@")(query),
+        events.c.venue_key == func.any(func.array(places.scalar_subquery())),
+        events.c.dance_styles.contains([words.lower()]),
     )
