@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.measure import Sample, ratio, table
-from settings.reading import Reading
+from settings.reading import Reading, Sources
 from settings.rules import decide
 
 PROJECT: Final = Path(__file__).parent.parent
@@ -212,7 +212,7 @@ def _rules() -> None:
     for _ in range(ROUNDS):
         began = time.process_time()
         for environ in environments:
-            decide(Reading(environ))
+            decide(Reading(Sources(environ)))
         rates.append(len(environments) / (time.process_time() - began))
     rates.sort()
     middle = rates[len(rates) // 2]

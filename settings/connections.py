@@ -6,11 +6,12 @@ from typing import Annotated, Final
 from pydantic import Field, SecretStr
 
 from settings.findings import Finding, Rule
-from settings.group import SecretUrl, SettingsGroup, split_urls
+from settings.group import SecretUrl, SettingsGroup
 from settings.marks import DatabaseUrls, OnRender
 from settings.reading import Reading
 from settings.targets import CHOICES, DatabaseTarget
 from settings.urls import DatabaseUrl, parse
+from settings.values import split_urls
 
 
 class Pool(StrEnum):
@@ -191,6 +192,8 @@ class ConnectionSettings(SettingsGroup):
         super().load(reading, findings)
         for target, (replicas, backup) in _VARIABLES.items():
             places = _places(reading, backup)
+            if not places:
+                continue
             findings.extend(
                 Finding(
                     rule=Rule.SAME_DATABASE,

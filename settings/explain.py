@@ -9,11 +9,11 @@ from settings import envfile, targets
 from settings.application import Settings
 from settings.catalogue import Variable, variables
 from settings.findings import Finding
-from settings.group import process_directory, process_reading, split_urls
-from settings.reading import Reading
+from settings.reading import Reading, Sources
 from settings.rules import Decision, decide
 from settings.targets import CHOICES, PLATFORM, READER, TARGET, URLS, DatabaseTarget
 from settings.urls import parse
+from settings.values import split_urls
 
 MASK = "********"
 
@@ -62,7 +62,7 @@ class Report:
 
 def report() -> Report:
     """Explain this process's configuration, good or broken; nothing is raised for a broken one."""
-    reading = process_reading()
+    reading = Settings.reading(envfile.process_sources())
     findings = Settings.__new__(Settings).examine(reading)
     decision = decide(reading)
     wrong = {finding.variable for finding in findings if not finding.is_warning}
@@ -89,7 +89,7 @@ def matrix() -> Iterator[dict[str, str]]:
         environ |= {
             name: f"postgresql://user@{hosts.get(name, f'dpg-{URLS[name]}-a')}/name" for name in chosen
         }
-        decision = decide(Reading(environ))
+        decision = decide(Reading(Sources(environ)))
         assert decision.target is not None  # noqa: S101  (every name in the table is a target)
         yield {
             "target": target or "unset",
@@ -132,8 +132,7 @@ def _sentence(reading: Reading, decision: Decision) -> str:
 def _files(reading: Reading) -> dict[str, str]:
     files: dict[str, str] = {}
     found = None if reading.file is None else reading.file.path
-    directory = process_directory()
-    for path in envfile.candidates(directory) if directory else (envfile.SECRET_FILE,):
+    for path in envfile.process_candidates():
         if path == found:
             files[str(path)] = "read"
         else:

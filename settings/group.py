@@ -1,28 +1,23 @@
 """The base of every group of settings: one reading, every problem in one round, nothing that leaks."""
 
+import copy
 import logging
-import os
-import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Final, NoReturn, Self, cast
+from typing import Any, ClassVar, NamedTuple, NoReturn, Self
 
 from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from settings import envfile
-from settings.destinations import check_url
 from settings.findings import ConfigurationError, Finding, Rule
 from settings.marks import Slot, slot_of
 from settings.notices import notices
-from settings.reading import EnvFile, Reading
-from settings.rules import read_platform
+from settings.reading import Reading, Sources
+from settings.values import text_of, values
 
 _log = logging.getLogger(__name__)
-_BETWEEN_URLS: Final = re.compile(r"\s*,\s*(?=[a-z0-9+]+://)|\s+")
-_CREDENTIALS: Final = re.compile(r"://[^/]*@")  # a URL with a user, and so perhaps a password
-_BETWEEN_WORDS: Final = re.compile(r"[\s,]+")
 
 
 class SecretUrl(SecretStr):
@@ -61,6 +56,7 @@ class SettingsGroup(BaseSettings):
 
     known: ClassVar[dict[str, Slot]] = {}  # the variables of every group that was ever defined
     slots: ClassVar[tuple[Slot, ...]] = ()  # this group's own
+    _last: ClassVar["dict[type[SettingsGroup], _Made]"] = {}
 
     _warnings: tuple[Finding, ...] = PrivateAttr(default=())
 
@@ -71,9 +67,9 @@ class SettingsGroup(BaseSettings):
             ConfigurationError: The configuration cannot be used; it lists every problem.
             TypeError: These settings were read already, and are frozen.
         """
-        if hasattr(self, "__pydantic_fields_set__"):
+        if vars(self):
             raise TypeError("settings are frozen: make new ones instead of reading these again")
-        self._accept(self.examine(process_reading()))
+        self._accept(self._read())
         for warning in self._warnings:
             _tell(warning)
 
@@ -93,7 +89,7 @@ class SettingsGroup(BaseSettings):
         """
         settings = cls.__new__(cls)
         findings = settings.examine(
-            _reading(environ, None if env_file is None else envfile.read(Path(env_file))),
+            cls.reading(Sources(environ, None if env_file is None else envfile.read(Path(env_file)))),
         )
         del environ  # a traceback printed with locals must not show it
         settings._accept(findings)  # noqa: SLF001  (an instance of this class)
@@ -117,7 +113,7 @@ class SettingsGroup(BaseSettings):
         if not update:
             return super().model_copy(deep=deep)
         copied = type(self).__new__(type(self))
-        findings = copied.examine(_reading(self.texts() | self._changes(update), None))
+        findings = copied.examine(self.reading(Sources(self.texts() | self._changes(update))))
         del update  # a traceback printed with locals must not show it
         copied._accept(findings)  # noqa: SLF001  (an instance of this class)
         return copied
@@ -125,10 +121,15 @@ class SettingsGroup(BaseSettings):
     def texts(self) -> dict[str, str]:
         """The text of each variable that was set, passwords included: for making settings from settings."""
         return {
-            slot.variable: _text(getattr(self, slot.field))
+            slot.variable: text_of(getattr(self, slot.field))
             for slot in self.slots
             if slot.field in self.model_fields_set
         }
+
+    @classmethod
+    def reading(cls, sources: Sources) -> Reading:
+        """Sources, to be asked for variables; those of the platform count in the real environment only."""
+        return Reading(sources, frozenset(slot.variable for slot in cls.known.values() if slot.from_platform))
 
     def examine(self, reading: Reading) -> list[Finding]:
         """Take every value and tell every finding; nothing is raised, so that nothing is in a traceback."""
@@ -144,10 +145,10 @@ class SettingsGroup(BaseSettings):
             reading: What the sources say.
             findings: Takes every problem; with an error in this group it stays empty.
         """
-        values = self._values(reading, findings)
+        taken = values(self.slots, reading, findings)
         wrong: list[tuple[str, str]] = []
         try:
-            self.fill(values)
+            self.fill(taken)
         except ValidationError as error:
             wrong = [
                 (str(item["loc"][0]) if item["loc"] else type(self).__name__, item["msg"])
@@ -182,6 +183,7 @@ class SettingsGroup(BaseSettings):
         """Note what the annotations say, once."""
         cls.slots = tuple(slot_of(name, field) for name, field in cls.model_fields.items() if field.alias)
         SettingsGroup.known.update((one.variable, one) for one in cls.slots)
+        SettingsGroup._last.clear()  # what is known decides about near misses
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Nothing before the settings are read: an error's traceback with locals shows them so."""
@@ -190,6 +192,22 @@ class SettingsGroup(BaseSettings):
     def __getstate__(self) -> NoReturn:
         """Refuse to be pickled, because a pickle holds the passwords."""
         raise TypeError("settings hold passwords and are not pickled: make them anew in each process")
+
+    def _read(self) -> list[Finding]:
+        """Take the values of this process's sources, and tell every finding.
+
+        The same sources give the same settings, so that those of last time are taken over: they are frozen, and
+        depend on nothing else. What the sources say is read again, whole, and compared whole.
+        """
+        sources = envfile.process_sources()
+        last = self._last.get(type(self))
+        if last is None or last.sources != sources:
+            findings = self.examine(self.reading(sources))
+            if any(not finding.is_warning for finding in findings):
+                return findings
+            last = self._last[type(self)] = _Made(sources, BaseModel.__getstate__(self), findings)
+        self.__setstate__({name: copy.copy(part) for name, part in last.state.items()})
+        return last.findings
 
     def _accept(self, findings: list[Finding]) -> None:
         errors = tuple(finding for finding in findings if not finding.is_warning)
@@ -205,87 +223,19 @@ class SettingsGroup(BaseSettings):
             variable = variables.get(key, key)
             if variable not in variables.values():
                 raise TypeError(f"{type(self).__name__} has no setting {key}")
-            changes[variable] = _text(value)
+            changes[variable] = text_of(value)
         return changes
 
-    @classmethod
-    def _values(cls, reading: Reading, findings: list[Finding]) -> dict[str, Any]:
-        """The text of each variable that is set; URLs checked and normalised, lists split."""
-        values: dict[str, Any] = {}
-        for slot in cls.slots:
-            text = reading.text(slot.variable)
-            if text is None:
-                continue
-            if slot.urls is not None:
-                parts = split_urls(text) if slot.urls.many else [text]
-                urls = _normalised(reading, slot.variable, parts, findings)
-                if urls:
-                    values[slot.variable] = urls if slot.urls.many else urls[0]
-            elif slot.is_list:
-                values[slot.variable] = tuple(filter(None, _BETWEEN_WORDS.split(text)))
-            elif _CREDENTIALS.search(text) and not slot.is_secret:
-                findings.append(_misplaced(slot.variable, reading))
-            else:
-                values[slot.variable] = text
-        return values
 
+class _Made(NamedTuple):
+    """What was made of the sources last time."""
 
-def process_reading() -> Reading:
-    """What this process's environment and `.env` file say."""
-    return _reading(dict(os.environ), envfile.find(process_directory()))
-
-
-def process_directory() -> Path | None:
-    """The working directory; None when it was removed."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return None
-
-
-def _reading(environ: Mapping[str, str], file: EnvFile | None) -> Reading:
-    platform = frozenset(one.variable for one in SettingsGroup.known.values() if one.from_platform)
-    return Reading(environ, file, platform=platform)
+    sources: Sources
+    state: dict[str, Any]
+    findings: list[Finding]
 
 
 @lru_cache
 def _tell(warning: Finding) -> None:
     """Log a warning, once for each process."""
     _log.warning("%s", warning.line)
-
-
-def split_urls(text: str) -> list[str]:
-    """Several URLs, separated by blanks or by commas before the next scheme (a plain comma is between hosts)."""
-    return _BETWEEN_URLS.split(text.strip())
-
-
-def _misplaced(variable: str, reading: Reading) -> Finding:
-    """A URL with a password where its text would be shown."""
-    return Finding(
-        rule=Rule.VALUE,
-        variable=variable,
-        problem="holds a URL with a user or password, and is not a secret setting",
-        remedy=f"unset {variable}",
-        source=reading.source(variable),
-    )
-
-
-def _normalised(
-    reading: Reading, variable: str, parts: Iterable[str], findings: list[Finding]
-) -> tuple[str, ...]:
-    on_render = read_platform(reading, [])
-    urls = [check_url(reading, variable, part, on_render=on_render, findings=findings) for part in parts]
-    return tuple(url.text(tls=not on_render and url.is_remote) for url in urls if url is not None)
-
-
-def _text(value: object) -> str:
-    """What one would type into the environment to get a value."""
-    if value is None:
-        return ""
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return " ".join(map(_text, cast("tuple[object, ...]", value)))
-    return str(value)

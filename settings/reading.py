@@ -42,12 +42,23 @@ class EnvFile(NamedTuple):
     findings: Sequence[Finding] = ()
 
 
+class Sources(NamedTuple):
+    """Where settings come from.
+
+    Attributes:
+        environment: The real environment.
+        file: The `.env` file, when one was read.
+    """
+
+    environment: Mapping[str, str]
+    file: EnvFile | None = None
+
+
 class Reading:
     """Every variable's text and source: a real variable, blank or not, beats the file (DR005).
 
     Args:
-        environment: The real environment.
-        file: The `.env` file, when one was read.
+        sources: The environment and the file.
         platform: Names that only the real environment may give (DR004).
 
     Attributes:
@@ -58,13 +69,8 @@ class Reading:
 
     __slots__ = ("_environment", "_lines", "ambient", "file", "platform")
 
-    def __init__(
-        self,
-        environment: Mapping[str, str],
-        file: EnvFile | None = None,
-        *,
-        platform: frozenset[str] = frozenset(),
-    ) -> None:
+    def __init__(self, sources: Sources, platform: frozenset[str] = frozenset()) -> None:
+        environment, file = sources
         self._environment = environment
         self.platform = platform
         self.file = file

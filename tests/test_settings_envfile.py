@@ -1,8 +1,6 @@
 """`.env` files are read exactly, found where people expect them, and never beat the real environment."""
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settings import ConfigurationError, DatabaseSettings, Finding, Rule, Settings, Source
-from settings.envfile import SECRET_FILE, candidates, find, parse
+from settings.envfile import SECRET_FILE, candidates, parse, process_sources
 
 LOCAL = "postgresql://user:password@localhost:5432/local"
 
@@ -197,7 +195,9 @@ def test_a_hermetic_reading_looks_at_nothing_else(tmp_path: Path, monkeypatch: p
     assert DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": LOCAL}).target.value == "local"
 
 
-def test_the_file_is_searched_up_to_the_root_of_the_project(tmp_path: Path) -> None:
+def test_the_file_is_searched_up_to_the_root_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From the working directory to the directory with `pyproject.toml` or `.git`, then Render's secret file."""
     project, inner = tmp_path / "project", tmp_path / "project" / "a" / "b"
     inner.mkdir(parents=True)
@@ -206,9 +206,10 @@ def test_the_file_is_searched_up_to_the_root_of_the_project(tmp_path: Path) -> N
     assert list(candidates(inner)) == [
         inner / ".env", project / "a" / ".env", project / ".env", SECRET_FILE,
     ]  # fmt: skip
-    assert find(inner) is None
+    monkeypatch.chdir(inner)
+    assert process_sources().file is None
     written(project, "DATABASE_TARGET=render_dev\n")
-    found = find(inner)
+    found = process_sources().file
     assert found is not None
     assert found.path == project / ".env"
 
@@ -226,7 +227,8 @@ def test_render_s_secret_file_is_read_last(tmp_path: Path, monkeypatch: pytest.M
     secret.parent.mkdir()
     secret.write_text("DATABASE_TARGET=render_dev\n")
     monkeypatch.setattr("settings.envfile.SECRET_FILE", secret)
-    found = find(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    found = process_sources().file
     assert found is not None
     assert (found.path, found.findings) == (secret, ())
 
@@ -253,34 +255,3 @@ def test_a_file_that_others_can_read_is_warned_about(tmp_path: Path) -> None:
         remedy=f"chmod 600 {path}",
         source=Source(path),
     )
-
-
-@pytest.mark.parametrize("inner", [".", "sub"])
-def test_a_file_that_git_tracks_is_warned_about(tmp_path: Path, inner: str) -> None:
-    """Tracked, not merely present; in a worktree too."""
-    repository = tmp_path / "repository"
-    (repository / inner).mkdir(parents=True)
-    path = written(repository / inner, f"DATABASE_CONNECTION_STRING={LOCAL}\n")
-    git(repository, "init", "--quiet")
-    (repository / "x.env").touch()
-    git(repository, "add", "x.env")
-    assert not DatabaseSettings.from_environ({}, path).warnings
-    git(repository, "add", "--force", str(path))
-    assert [warning.rule for warning in DatabaseSettings.from_environ({}, path).warnings] == [
-        Rule.FILE_TRACKED
-    ]
-    git(repository, "commit", "--quiet", "--message", "all")
-    git(repository, "worktree", "add", "--quiet", str(tmp_path / "tree"))
-    there = tmp_path / "tree" / inner / ".env"
-    there.chmod(0o600)
-    assert [warning.rule for warning in DatabaseSettings.from_environ({}, there).warnings] == [
-        Rule.FILE_TRACKED
-    ]
-
-
-def git(directory: Path, *arguments: str) -> None:
-    """Run git without anybody's configuration."""
-    identity = ["-c", "user.name=n", "-c", "user.email=n@example.org"]
-    environ = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(directory)}
-    command = [shutil.which("git") or "git", *identity, *arguments]
-    subprocess.run(command, cwd=directory, env=environ, check=True, capture_output=True)
