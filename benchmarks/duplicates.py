@@ -13,9 +13,9 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 from app.pipeline.event import Sighting
-from app.pipeline.stages.collect import identity_of
+from app.pipeline.seen import Seen, identity_of
 from app.pipeline.stages.deduplicate import group
-from app.pipeline.stages.normalise import Seen, drafts_of
+from app.pipeline.stages.normalise import drafts_of
 
 _DATA = Path(__file__).parent / "data"
 _NOW = datetime(2026, 6, 1, tzinfo=UTC)

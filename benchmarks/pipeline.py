@@ -29,9 +29,10 @@ from app.database.schema import migrate
 from app.database.stamp import put_stamp
 from app.pipeline.event import Sighting
 from app.pipeline.run import Plan, Result, run
+from app.pipeline.seen import Seen
 from app.pipeline.stage import SILENT
 from app.pipeline.stages.deduplicate import compare_all
-from app.pipeline.stages.normalise import Seen, drafts_of
+from app.pipeline.stages.normalise import drafts_of
 from benchmarks.generated import Source, by_source, sightings
 from benchmarks.measure import table
 from settings import DatabaseSettings, DatabaseTarget

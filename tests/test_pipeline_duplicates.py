@@ -13,9 +13,9 @@ from app.pipeline.draft import Draft, Event
 from app.pipeline.event import Sighting
 from app.pipeline.matching import compare
 from app.pipeline.merging import merge
-from app.pipeline.stages.collect import identity_of
+from app.pipeline.seen import Seen, identity_of
 from app.pipeline.stages.deduplicate import group
-from app.pipeline.stages.normalise import Seen, drafts_of
+from app.pipeline.stages.normalise import drafts_of
 from benchmarks.duplicates import Pair, found_same, pairs, precision_and_recall
 from tests.postgres import Trio
 from tests.sightings import NOW, Saying, names, one_source, run_all, sighting, working

@@ -19,9 +19,10 @@ from app.pipeline.event import Sighting
 from app.pipeline.links import canonical
 from app.pipeline.money import price_of
 from app.pipeline.run import STAGES
+from app.pipeline.seen import Seen
 from app.pipeline.stage import Stage
 from app.pipeline.stages.clean_up import rules_at
-from app.pipeline.stages.normalise import Seen, drafts_of
+from app.pipeline.stages.normalise import drafts_of
 from app.pipeline.stages.relevance import decide
 from app.pipeline.styles import dance_styles, event_type
 from app.pipeline.text import clean_line

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
-from typing import Final
+from operator import attrgetter
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.pipeline.event import Sighting
@@ -20,6 +21,20 @@ _EARLIEST: Final = date(2000, 1, 2)
 _LATEST: Final = date(2099, 11, 30)
 _LONGEST: Final = timedelta(days=31)
 _DAY: Final = timedelta(days=1)
+
+
+class _Said(NamedTuple):
+    """What a sighting says of its time; events repeat it, a weekly one apart from the date."""
+
+    start_date: date
+    start_time: time | None
+    end_date: date | None
+    end_time: time | None
+    time_zone: str | None
+    weekday: str
+
+
+_said_by = attrgetter(*_Said._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +69,11 @@ def settle(said: Sighting, venue_zone: str | None) -> When:
         said: dates and times as the source wrote them.
         venue_zone: IANA name of the zone where it takes place; None when that is not known.
     """
+    return _settle(_Said(*_said_by(said)), venue_zone)
+
+
+@lru_cache(maxsize=50_000)
+def _settle(said: _Said, venue_zone: str | None) -> When:
     if not _EARLIEST <= said.start_date <= _LATEST:
         midnight = datetime.combine(said.start_date, time(), UTC)
         why = f"{said.start_date} is not between {_EARLIEST} and {_LATEST}"
@@ -79,7 +99,7 @@ def settle(said: Sighting, venue_zone: str | None) -> When:
     )
 
 
-def _whole_days(said: Sighting, home: str, notes: list[str]) -> When:
+def _whole_days(said: _Said, home: str, notes: list[str]) -> When:
     starts_at, _ = _moment(said.start_date, time(), _zone(home), home, [])
     last = said.end_date
     if last is not None and not said.start_date <= last < said.start_date + _LONGEST:
@@ -89,7 +109,7 @@ def _whole_days(said: Sighting, home: str, notes: list[str]) -> When:
 
 
 def _end(
-    said: Sighting, starts_at: datetime, spoken: tzinfo, home: str, notes: list[str]
+    said: _Said, starts_at: datetime, spoken: tzinfo, home: str, notes: list[str]
 ) -> tuple[datetime | None, datetime | None]:
     if said.end_time is None or said.start_time is None:
         return None, None

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import time
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from rapidfuzz.fuzz import ratio, token_set_ratio, token_sort_ratio
@@ -51,41 +51,52 @@ _NO: Final = Match(Verdict.DIFFERENT, 0)
 _NEVER: Final = 101
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Name:
-    """A name taken apart for comparing.
+    """A name taken apart for comparing; what only a comparison asks is found when one asks.
 
     Attributes:
+        written: as its source writes it.
         text: folded, in one language.
-        telling: the words that not every event has.
-        own: those of them that no style or kind of event has; with none only its place makes it an event.
-        is_lesson: it has a word for teaching.
-        marks: what tells rooms, levels and kinds apart, by kind.
-        styles: the dance styles that it names.
     """
 
+    written: str
     text: str
-    telling: tuple[str, ...]
-    own: frozenset[str]
-    is_lesson: bool
-    marks: tuple[frozenset[str], ...]
-    styles: frozenset[str]
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(self.text.split())
+
+    @cached_property
+    def telling(self) -> tuple[str, ...]:
+        """The words that not every event has, sorted."""
+        return tuple(sorted(word for word in self._words - _COMMON if len(word) > 1))
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """Those of them that no style or kind of event has; with none only its place makes it an event."""
+        return frozenset(self.telling) - _GENERIC
+
+    @cached_property
+    def is_lesson(self) -> bool:
+        """Whether it has a word for teaching."""
+        return not self._words.isdisjoint(_LESSONS)
+
+    @cached_property
+    def marks(self) -> tuple[frozenset[str], ...]:
+        """What tells rooms, levels and kinds apart, by kind."""
+        return tuple(frozenset(pattern.findall(self.text)) for pattern in _APART.values())
+
+    @cached_property
+    def styles(self) -> frozenset[str]:
+        """The dance styles that it names."""
+        return frozenset(styles_in(self.written))
 
 
 @lru_cache(maxsize=200_000)
 def name_of(text: str) -> Name:
     """Take a name apart."""
-    folded = _SYNONYM.sub(lambda match: _SYNONYMS[match[0]], fold(text))
-    words = set(folded.split())
-    telling = {word for word in words if word not in _COMMON and len(word) > 1}
-    return Name(
-        folded,
-        tuple(sorted(telling)),
-        frozenset(telling - _GENERIC),
-        not words.isdisjoint(_LESSONS),
-        tuple(frozenset(pattern.findall(folded)) for pattern in _APART.values()),
-        frozenset(styles_in(text)),
-    )
+    return Name(text, _SYNONYM.sub(lambda match: _SYNONYMS[match[0]], fold(text)))
 
 
 def compare(one: Draft, other: Draft) -> Match:

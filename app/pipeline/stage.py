@@ -12,6 +12,7 @@ from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.pipeline.draft import Draft, Event
 from app.pipeline.event import Finding, Reject
 from app.pipeline.questions import Judge, Judged, Question
+from app.pipeline.seen import Seen
 
 
 class Source(Protocol):
@@ -62,6 +63,7 @@ class Work:
     """What the stages hand on.
 
     Attributes:
+        seen: what `collect` found and nobody had seen before; `normalise` reads the rest from the database.
         drafts: one for every sighting that was read; those without a `rule` are in play.
         events: what came out of them, from `deduplicate` on.
         reported: keys of the events that visitors reported as cancelled.
@@ -70,6 +72,7 @@ class Work:
         unsettled: questions stay open that the next run should ask again.
     """
 
+    seen: list[Seen] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     reported: frozenset[str] = frozenset()

@@ -8,15 +8,15 @@ from datetime import datetime
 from hashlib import blake2b
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
-from pydantic_core import to_json
 
 from app.database import tables
 from app.errors import AppError
 from app.pipeline import ledger, reports, rows
 from app.pipeline.event import Finding, Reject, Sighting, Unchanged, Unread
+from app.pipeline.seen import Seen, identity_of, key_of, to_json
 from app.pipeline.sources.failures import SourceSkippedError
 from app.pipeline.stage import Context, Source, Work
-from app.pipeline.text import digest, fold
+from app.pipeline.text import digest
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def run(work: Work, context: Context) -> dict[str, int]:
             work.failures.append(failure)
             context.observer.note("collect", f"{failure} What it gave before stays.")
         with context.database.write() as transaction, transaction.cursor() as cursor:
-            counts.update(_keep(cursor, source.name, found, context.now))
+            kept, new = _keep(cursor, source.name, found, context.now)
             work.rejects += _keep_rejects(cursor, source.name, found, context.now)
             if found.whole:
                 ledger.mark_collected(transaction, context.run_id, source.name)
@@ -55,6 +55,8 @@ def run(work: Work, context: Context) -> dict[str, int]:
                     context.memory.keep(cursor, source.name)
             elif context.memory:
                 context.memory.forget(source.name)
+        counts.update(kept)
+        work.seen += new
     counts["gone"] += _retire(context)
     return {**counts, "reports": _reports(work, context)}
 
@@ -124,7 +126,7 @@ def _take(found: _Found, finding: Finding) -> None:
     match finding:
         case Sighting():
             said = to_json(finding)
-            key = digest(finding.source, finding.place, finding.reference)
+            key = key_of(finding)
             mark = blake2b(said, digest_size=16).hexdigest()
             # The same reference twice: the digest decides, so that the order in which they come does not.
             if key not in found.sightings or mark < found.sightings[key][0]:
@@ -139,21 +141,21 @@ def _take(found: _Found, finding: Finding) -> None:
             found.failures.append(f"Source {finding.source}, {finding.place}: {finding.reason}")
 
 
-def identity_of(sighting: Sighting) -> str:
-    """What names the event that a sighting is of: its name, day, time and place in words, as first seen (DR011).
+def _keep(cursor: Cursor, source: str, found: _Found, now: datetime) -> tuple[dict[str, int], list[Seen]]:
+    """Store what differs.
 
-    Two machines that first see the same event in different files give it the same key.
+    Returns:
+        Counts, and what is new.
     """
-    where = sighting.venue_name or sighting.location
-    return digest(fold(sighting.name), str(sighting.start_date), str(sighting.start_time or ""), fold(where))
-
-
-def _keep(cursor: Cursor, source: str, found: _Found, now: datetime) -> dict[str, int]:
     cursor.execute("SELECT key, digest, gone_at IS NULL, place FROM sightings WHERE source = %s", (source,))
     known: dict[str, tuple[str, bool, str]] = {
         key: (mark, live, place) for key, mark, live, place in cursor.fetchall()
     }
-    new = [key for key in found.sightings if key not in known]
+    new = [
+        Seen(key, identity_of(sighting), now, live=True, said=sighting)
+        for key, (_, sighting, _) in found.sightings.items()
+        if key not in known
+    ]
     changed = [
         key
         for key, (mark, *_) in found.sightings.items()
@@ -172,15 +174,16 @@ def _keep(cursor: Cursor, source: str, found: _Found, now: datetime) -> dict[str
         _SIGHTING,
         (
             (
-                key, identity_of(sighting), sighting.source, sighting.place, sighting.reference,
-                sighting.start_date, said.decode(), mark, moment, moment,
+                one.key, one.identity, one.said.source, one.said.place, one.said.reference,
+                one.said.start_date, said.decode(), mark, moment, moment,
             )
-            for key, (mark, sighting, said) in ((key, found.sightings[key]) for key in new)
+            for one in new
+            for mark, _, said in (found.sightings[one.key],)
         ),
     )  # fmt: skip
     _change(cursor, [(key, *found.sightings[key]) for key in changed], now)
     _mark_gone(cursor, gone, now)
-    return {
+    counts = {
         "found": len(found.sightings) + kept,
         "new": len(new),
         "changed": len(changed),
@@ -188,6 +191,7 @@ def _keep(cursor: Cursor, source: str, found: _Found, now: datetime) -> dict[str
         "unchanged": len(found.sightings) + kept - len(new) - len(changed),
         "rejected": len(found.rejects),
     }
+    return counts, new
 
 
 def _change(cursor: Cursor, changed: Iterable[tuple[str, str, Sighting, bytes]], now: datetime) -> None:

@@ -1,41 +1,30 @@
 """Normalise: sightings, as sources wrote them, become drafts that can be compared."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
+from operator import attrgetter
 from typing import Final
-
-from pydantic import TypeAdapter
 
 from app.database.handles import WritableDatabase
 from app.pipeline import clock, links, money, places, reports, styles
 from app.pipeline.draft import Draft, Price, Venue
-from app.pipeline.event import Sighting
+from app.pipeline.seen import Seen, from_json
 from app.pipeline.stage import Context, Work
 from app.pipeline.text import clean_block, clean_line
 
-_SIGHTINGS: Final = TypeAdapter(list[Sighting])
+_KEY: Final = attrgetter("key")
 _BATCH: Final = 2_000
 _NO_PRICE: Final = Price()
 REMEMBERED: Final = timedelta(days=400)
 """How long after its day a sighting that its source gave up may still name an event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A stored sighting; `live` while its source gives it."""
-
-    key: str
-    identity: str
-    first_seen_at: datetime
-    live: bool
-    said: Sighting
-
-
 def run(work: Work, context: Context) -> dict[str, int]:
     """Read every sighting that may matter and say what it means."""
-    drafts = drafts_of(_watched(_read(context.database, context.now), context))
-    work.drafts = drafts
+    stored = _read(context.database, context.now, known=[one.key for one in work.seen])
+    drafts = drafts_of(sorted(_watched(chain(work.seen, stored), context), key=_KEY))
+    work.drafts, work.seen = drafts, []
     work.reported = reports.cancelled(context.database)
     return {
         "read": len(drafts),
@@ -59,15 +48,16 @@ def _watched(seen: Iterable[Seen], context: Context) -> Iterator[Seen]:
         yield one
 
 
-def _read(database: WritableDatabase, now: datetime) -> Iterator[Seen]:
+def _read(database: WritableDatabase, now: datetime, known: list[str]) -> Iterator[Seen]:
+    """The stored sightings that may matter, but for those that are known."""
     with database.read(snapshot=True) as transaction, transaction.cursor() as cursor:
         cursor.execute(
             "SELECT key, identity, first_seen_at, gone_at IS NULL, said::text FROM sightings"
-            " WHERE gone_at IS NULL OR starts_on >= %s ORDER BY key",
-            ((now - REMEMBERED).date(),),
+            " WHERE (gone_at IS NULL OR starts_on >= %s) AND key <> ALL (%s)",
+            ((now - REMEMBERED).date(), known),
         )
         while batch := cursor.fetchmany(_BATCH):
-            said = _SIGHTINGS.validate_json("[" + ",".join(row[4] for row in batch) + "]")
+            said = from_json(row[4] for row in batch)
             for row, sighting in zip(batch, said, strict=True):
                 yield Seen(row[0], row[1], row[2], row[3], sighting)
 
