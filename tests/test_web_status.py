@@ -1,5 +1,6 @@
 """The operators' page and the health addresses: who may look, and what they say when things are bad."""
 
+import re
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -13,7 +14,8 @@ from app.web.application import create_application
 from app.web.charts import Change, bars_of
 from settings import Settings
 from tests.postgres import Trio
-from tests.web import a_promotion, service, writing
+from tests.promoting import CHANGES, scene, seed_events
+from tests.web import a_promotion, a_run, service, writing
 
 TOKEN = "-".join(["status"] * 3)
 ELSEWHERE = ("203.0.113.9", 4711)
@@ -89,19 +91,7 @@ def test_promotions_and_runs_are_listed(trio: Trio) -> None:
     """Who promoted what from where, how long it took, and how the stages of a run ended."""
     run = uuid4()
     with writing(trio, 1) as database, database.write() as transaction:
-        transaction.execute(
-            insert(runs),
-            {
-                "id": run,
-                "started_at": datetime.now(UTC) - timedelta(seconds=90),
-                "finished_at": datetime.now(UTC),
-                "outcome": "done",
-                "target": "local",
-                "commit": "",
-                "host": "laptop",
-                "who": "ada",
-            },
-        )
+        transaction.execute(insert(runs), a_run(run, datetime.now(UTC)))
         for position, stage in enumerate(("collect", "store")):
             values = {"run_id": run, "stage": stage, "position": position, "outcome": "done"}
             transaction.execute(insert(stage_runs), values)
@@ -110,7 +100,8 @@ def test_promotions_and_runs_are_listed(trio: Trio) -> None:
         html = client.get("/status").text
     for said in (
         "ada on laptop",
-        "collect done, store done",
+        "collect done",
+        "store done",
         "90.0 s",
         "grace",
         "1,234",
@@ -118,6 +109,40 @@ def test_promotions_and_runs_are_listed(trio: Trio) -> None:
         "2.5 s",
     ):
         assert said in html, said
+
+
+def test_production_shows_the_runs_that_reached_it(trio: Trio) -> None:
+    """Each promotion brings the run that it publishes, with its stages; text in it stays text on the way."""
+    hostile = "$promotion$ $promotion_$; DROP TABLE events; -- '\\ <b>"
+    with scene(trio) as here:
+        for number, change in enumerate((seed_events(20), CHANGES)):
+            run = uuid4()
+            here.working(change)
+            with writing(trio, 1) as database, database.write() as transaction:
+                ended = datetime.now(UTC) + timedelta(seconds=number)
+                row = a_run(run, ended, who=f"ada {number}", detail={"failures": [hostile], "who": hostile})
+                transaction.execute(insert(runs), row)
+                counts = {"found": 1234 + number, "gone": 0}
+                stage = {
+                    "run_id": run,
+                    "stage": "collect",
+                    "position": 0,
+                    "outcome": "done",
+                    "counts": counts,
+                }
+                transaction.execute(insert(stage_runs), stage | {"finished_at": ended})
+            here.promote()
+        here.working("DELETE FROM events WHERE key = 'e11'")
+        here.promote()
+        kept = here.live("SELECT detail->>'who' FROM control.runs")
+    assert kept == [hostile] * 2
+    with _visit(trio, HERE) as client:
+        html = client.get("/status").text
+    for said in ("runs that were published", "ada 0 on laptop", "1,234 found", "1,235 found", "90.0 s"):
+        assert said in html, said
+    published = re.findall(r'href="#promotion-(\d)">promotion (\d)<', html)
+    assert published == [("2", "2"), ("1", "1")]
+    assert len(re.findall(r'href="#run-[0-9a-f-]{36}">', html)) == 3
 
 
 def test_the_chart_has_a_bar_for_each_change() -> None:

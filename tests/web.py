@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from http import HTTPStatus
 from threading import Event, Thread
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -77,6 +77,21 @@ def a_promotion(*, who: str = "ada", inserted: int = 1, updated: int = 0, delete
         "columns": {},
         "counts": {"events": {"inserted": inserted, "updated": updated, "deleted": deleted}},
         "seconds": {"plan": 2.0, "apply": 0.5},
+    }
+
+
+def a_run(run: UUID, finished_at: datetime, **fields: Any) -> dict[str, Any]:
+    """A row of control.runs that took a minute and a half."""
+    return {
+        "id": run,
+        "started_at": finished_at - timedelta(seconds=90),
+        "finished_at": finished_at,
+        "outcome": "done",
+        "target": "local",
+        "commit": "",
+        "host": "laptop",
+        "who": "ada",
+        **fields,
     }
 
 

@@ -114,7 +114,7 @@ class Side:
         relations: by qualified name; those that exist.
         unfinished_runs: of the pipeline there.
         runs: ids of the newest runs, newest first.
-        last_run: the newest finished run, if any.
+        last_run: the newest finished run, if any, with its `stages`.
         last_promotion: the newest row of its promotion ledger.
         knowledge: the newest row whose promotion came from the source and says what it proved.
         locked: what the lock expression gave.
@@ -154,8 +154,9 @@ SELECT json_build_object(
   'relations', ({relations}),
   'unfinished_runs', (SELECT coalesce(json_agg(json_build_object('id', id, 'started_at', started_at, 'host', host)), '[]')
      FROM control.runs WHERE outcome = 'running'),
-  'last_run', (SELECT json_build_object('id', id, 'outcome', outcome, 'finished_at', finished_at)
-     FROM control.runs WHERE outcome <> 'running' ORDER BY finished_at DESC LIMIT 1),
+  'last_run', (SELECT to_jsonb(r) || jsonb_build_object('stages',
+       (SELECT coalesce(jsonb_agg(s ORDER BY s.position), '[]') FROM control.stage_runs s WHERE s.run_id = r.id))
+     FROM control.runs r WHERE outcome <> 'running' ORDER BY finished_at DESC LIMIT 1),
   'runs', (SELECT coalesce(json_agg(id), '[]') FROM
      (SELECT id FROM control.runs ORDER BY started_at DESC LIMIT 100) AS r),
   'last_promotion', (SELECT to_json(p) FROM control.promotions p ORDER BY id DESC LIMIT 1),

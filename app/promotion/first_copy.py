@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from app.promotion.hashing import MODULUS, Hashing, total
 from app.promotion.ledger import Entry
-from app.promotion.quoting import literal
+from app.promotion.quoting import dollar_quoted, literal
 from app.promotion.script import UNVERIFIED, Limits, forget, lock, remember, sequences
 from app.promotion.staging import Staging
 
@@ -31,17 +31,20 @@ def first_copy_message(entry: Entry, stagings: Sequence[Staging], hashing: Hashi
     block = "\n".join([
         "_begun := current_setting('dance.begun')::timestamptz;",
         f"{entry.insert()} RETURNING id INTO _promotion;",
+        entry.insert_run(),
         *(_checked(staging) for staging in stagings),
         *(sequences(staging) for staging in stagings),
         forget(limits),
         remember(),
     ])  # fmt: skip
+    body = dollar_quoted(
+        f"\nDECLARE _promotion bigint; _rows bigint; _sum bigint; _begun timestamptz;\nBEGIN\n{block}\nEND\n"
+    )
     return (
         f"SET LOCAL lock_timeout = '{limits.lock_timeout}s';"
         f" DO $lock$\nDECLARE _begun timestamptz;\nBEGIN\n{lock(stagings, limits)}\n"
         "PERFORM set_config('dance.begun', _begun::text, true);\nEND\n$lock$;"
-        f" {sums} DO $promotion$\nDECLARE _promotion bigint; _rows bigint; _sum bigint; _begun timestamptz;\n"
-        f"BEGIN\n{block}\nEND\n$promotion$; COMMIT"
+        f" {sums} DO {body}; COMMIT"
     )
 
 

@@ -29,6 +29,7 @@ class Entry:
         seconds: by phase, up to here.
         overrides: gate to reason.
         known: what the next promotion may rely on, as far as the source is concerned.
+        run: the source's last finished run with its stages, whose work is published.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Entry:
     seconds: Mapping[str, float]
     overrides: Mapping[str, str]
     known: Mapping[str, Any]
+    run: Mapping[str, Any] | None = None
     run_id: UUID = field(default_factory=uuid4)
 
     def insert(self) -> str:
@@ -67,6 +69,16 @@ class Entry:
         names = ", ".join(f'"{name}"' for name in values)
         constants = ", ".join("NULL" if value is None else literal(value) for value in values.values())
         return f"INSERT INTO control.promotions ({names}) VALUES ({constants})"
+
+    def insert_run(self) -> str:
+        """SQL that copies the published run to production's own ledger; its end is this entry's `source_as_of`."""
+        if self.run is None:
+            return ""
+        return " ".join(
+            f"INSERT INTO control.{table} SELECT * FROM json_populate_recordset(NULL::control.{table},"
+            f" {literal(json.dumps(rows))}) ON CONFLICT DO NOTHING;"
+            for table, rows in (("runs", [self.run]), ("stage_runs", self.run["stages"]))
+        )
 
 
 def newest(production: ReadOnlyDatabase[Any], limit: int) -> list[dict[str, Any]]:

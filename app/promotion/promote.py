@@ -184,4 +184,5 @@ def _entry(made: Plan, request: Request, origin: Origin, seconds: Mapping[str, f
         seconds=seconds,
         overrides={g: why for g, why in request.tolerance.overrides.items() if g in used},
         known=remembered(made),
+        run=made.source.last_run,
     )  # fmt: skip

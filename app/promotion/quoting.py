@@ -16,6 +16,14 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def dollar_quoted(body: str) -> str:
+    """A string constant without escapes, for the body of DO: its tag is one that the body has not."""
+    tag = "$promotion$"
+    while tag in body:
+        tag = f"{tag[:-1]}_$"
+    return tag + body + tag
+
+
 def text_array(values: Iterable[str]) -> str:
     """A `text[]` constant."""
     inside = ",".join('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)

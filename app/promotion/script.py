@@ -12,7 +12,7 @@ from app.promotion.catalog import Side
 from app.promotion.hashing import MODULUS, Hashing, total
 from app.promotion.ledger import Entry
 from app.promotion.plan import Strategy
-from app.promotion.quoting import literal
+from app.promotion.quoting import dollar_quoted, literal
 from app.promotion.staging import Staging
 
 STALE: Final = "DP001"
@@ -57,9 +57,10 @@ def message(
         full: compare whole tables afterwards; needs the sums of the source's hashes.
         before_commit: more SQL for the end of the transaction's block.
     """
-    body = [
+    steps = [
         lock(stagings, limits),
         f"{entry.insert()} RETURNING id INTO _promotion;",
+        entry.insert_run(),
         *(_unchanged(staging, destination) for staging in stagings),
         *(_undo(staging, hashing) for staging in stagings),
         _apply(stagings, hashing),
@@ -75,12 +76,14 @@ def message(
         for s in stagings
     )
     analyze = " ".join(staging.analyze() for staging in stagings)
-    block = "\n".join(part for part in body if part)
+    block = "\n".join(step for step in steps if step)
+    body = dollar_quoted(
+        "\nDECLARE _promotion bigint; _rows bigint; _newer bigint; _sum bigint; _wrong text;"
+        f" _at bigint := 0; _n bigint; _begun timestamptz; {counters}\nBEGIN\n{block}\nEND\n"
+    )
     return (
         f"{analyze} SET LOCAL lock_timeout = '{limits.lock_timeout}s';"
-        " SET CONSTRAINTS ALL DEFERRED;"
-        f" DO $promotion$\nDECLARE _promotion bigint; _rows bigint; _newer bigint; _sum bigint; _wrong text;"
-        f" _at bigint := 0; _n bigint; _begun timestamptz; {counters}\nBEGIN\n{block}\nEND\n$promotion$; COMMIT"
+        f" SET CONSTRAINTS ALL DEFERRED; DO {body}; COMMIT"
     )
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import Row, func, literal, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import Row, select
 
 from app.database.handles import ReadTransaction
 from app.database.health import Health, ready
@@ -27,7 +28,11 @@ router = APIRouter()
 
 @dataclass(frozen=True)
 class Promotion:
-    """A promotion or a rollback, for the list."""
+    """A promotion or a rollback, for the list.
+
+    Attributes:
+        run: the pipeline run whose work it published; None for a rollback and where no run was.
+    """
 
     id: int
     kind: str
@@ -35,14 +40,16 @@ class Promotion:
     who: str
     origin: str
     seconds: float
+    commit: str
     digest: str
+    run: UUID | None
     undone_by: int | None
     overrides: tuple[str, ...]
     change: Change
 
     @classmethod
     def of(cls, row: Row[*tuple[Any, ...]]) -> Self:
-        """From a row of control.promotions."""
+        """From a row of control.promotions and its run's `source_run`."""
         # A count that is no number of rows (bytes, say) has another name.
         sums = {
             name: sum(int(table.get(name, 0)) for table in row.counts.values() if isinstance(table, dict))
@@ -55,7 +62,9 @@ class Promotion:
             row.who,
             f"{row.from_environment} on {row.host}",
             sum(float(seconds) for seconds in row.seconds.values()),
+            row.commit[:8],
             row.digest,
+            row.source_run,
             row.undone_by,
             tuple(f"{gate}: {reason}" for gate, reason in row.overrides.items()),
             Change(row.finished_at, **sums),
@@ -63,30 +72,60 @@ class Promotion:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A stage of a run: how it ended, and what it counted, in words."""
+
+    stage: str
+    outcome: str
+    said: str
+
+    @classmethod
+    def of(cls, row: Row[*tuple[Any, ...]]) -> Self:
+        """From a row of control.stage_runs."""
+        said = ", ".join(f"{count:,} {name}" for name, count in row.counts.items() if count)
+        return cls(row.stage, row.outcome, said)
+
+
+@dataclass(frozen=True)
 class History:
-    """What a database remembers of what was done to it, newest first."""
+    """What a database remembers of what was done to it, newest first.
+
+    A working database has every run of its own. Production has the runs whose work was published there:
+    each promotion brings the one that it comes from.
+    """
 
     promotions: list[Promotion]
     runs: Sequence[Row[*tuple[Any, ...]]]
-    stages: Mapping[UUID, str]
-    """By run: each stage and how it ended, in their order."""
+    stages: Mapping[UUID, list[Stage]]
+    """By run, in their order."""
+
+    @property
+    def publishers(self) -> Mapping[UUID, Promotion]:
+        """By run: the first promotion that published it, of those that are shown."""
+        return {promotion.run: promotion for promotion in self.promotions if promotion.run}
 
     @classmethod
     def read(cls, transaction: ReadTransaction) -> Self:
         """The newest promotions and runs."""
         newest = select(runs).order_by(runs.c.started_at.desc()).limit(SHOWN)
-        said = stage_runs.c.stage + " " + stage_runs.c.outcome
-        said = func.string_agg(said, aggregate_order_by(literal(", "), stage_runs.c.position))
-        stages = (
-            select(stage_runs.c.run_id, said)
+        parts = transaction.select(
+            select(stage_runs)
             .where(stage_runs.c.run_id.in_(select(newest.subquery().c.id)))
-            .group_by(stage_runs.c.run_id)
+            .order_by(stage_runs.c.run_id, stage_runs.c.position)
         )
-        done = transaction.select(select(promotions).order_by(promotions.c.id.desc()).limit(SHOWN))
+        stages = {
+            run: [Stage.of(row) for row in of_run] for run, of_run in groupby(parts, attrgetter("run_id"))
+        }
+        done = transaction.select(
+            select(promotions, runs.c.id.label("source_run"))
+            .outerjoin(runs, runs.c.finished_at == promotions.c.source_as_of)
+            .order_by(promotions.c.id.desc())
+            .limit(SHOWN)
+        )
         return cls(
             [Promotion.of(row) for row in done],
             transaction.select(newest).all(),
-            dict(transaction.select(stages).all()),
+            stages,
         )
 
 
