@@ -1,10 +1,10 @@
 """Real PostgreSQL for the tests: one server for each version, three fresh databases for each test."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from uuid import uuid4
 
 from app.database.embedded import EmbeddedServer, Major
@@ -25,16 +25,26 @@ FAST: Final = {
     "max_prepared_transactions": "10",
 }
 """What a server that lives for one test session need not keep on disk."""
+DEBIAN: Final = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+"""The programs of Debian's PostgreSQL: 15 on bookworm, and with every extension of contrib."""
+Version = Major | Literal["debian"]
 
 
 @dataclass(frozen=True)
 class Trio:
-    """Three databases of one server that stand for local, Render dev and production."""
+    """Three databases that stand for local, Render dev and production.
+
+    Attributes:
+        server: where they are.
+        local: its URL, and those of the others.
+        elsewhere: the servers of those that are on another one.
+    """
 
     server: EmbeddedServer
     local: str
     render_dev: str
     render_prod: str
+    elsewhere: Mapping[str, EmbeddedServer] = field(default_factory=dict, kw_only=True)
 
     def environ(self, mode: int = 1) -> dict[str, str]:
         """The variables of an execution mode (design, section 2); production is always named.
@@ -64,7 +74,7 @@ class Trio:
             sql: the question.
         """
         name = getattr(self, database).rsplit("/", 1)[1]
-        return self.server.sql(sql, database=name).splitlines()
+        return self.elsewhere.get(database, self.server).sql(sql, database=name).splitlines()
 
 
 @dataclass
@@ -72,12 +82,16 @@ class Servers:
     """The embedded servers of a test session, started when first asked for."""
 
     directory: Path
-    _running: dict[Major, EmbeddedServer] = field(default_factory=dict)
+    _running: dict[Version, EmbeddedServer] = field(default_factory=dict)
 
-    def get(self, version: Major) -> EmbeddedServer:
+    def get(self, version: Version) -> EmbeddedServer:
         """The running server of a version, with one migrated template for each environment."""
         if version not in self._running:
-            server = EmbeddedServer(directory=self.directory / f"pg{version}", version=version, options=FAST)
+            directory = self.directory / f"pg{version}"
+            if version == "debian":
+                server = EmbeddedServer(directory=directory, programs=DEBIAN, options=FAST)
+            else:
+                server = EmbeddedServer(directory=directory, version=version, options=FAST)
             server.start()
             self._running[version] = server
             for target in DatabaseTarget:
@@ -92,18 +106,47 @@ class Servers:
             server.remove()
 
     @contextmanager
-    def trio(self, version: Major = 18) -> Iterator[Trio]:
-        """Three fresh databases, migrated and stamped, dropped afterwards."""
+    def pair(
+        self, source: Version, production: Version, *, options: tuple[str, str] = ("", "")
+    ) -> Iterator[Trio]:
+        """A working database on one server and production on another; Render dev is beside the former.
+
+        Args:
+            source: the working database's version.
+            production: production's.
+            options: of CREATE DATABASE, for both.
+        """
+        with (
+            self.trio(source, options=options[0]) as working,
+            self.trio(production, options=options[1]) as live,
+        ):
+            yield Trio(
+                working.server, working.local, working.render_dev, live.render_prod,
+                elsewhere={"render_prod": live.server},
+            )  # fmt: skip
+
+    @contextmanager
+    def trio(self, version: Version = 18, *, options: str = "") -> Iterator[Trio]:
+        """Three fresh databases, migrated and stamped, dropped afterwards.
+
+        Args:
+            version: of the server.
+            options: of CREATE DATABASE, for another encoding or collation than the server's.
+        """
         server = self.get(version)
         suffix = uuid4().hex[:12]
         names = [f"{target}_{suffix}" for target in DatabaseTarget]
         server.sql(
             "\n".join(
-                f'CREATE DATABASE "{name}" TEMPLATE template_{target} STRATEGY file_copy;'
+                f'CREATE DATABASE "{name}" TEMPLATE template0 {options};'
+                if options
+                else f'CREATE DATABASE "{name}" TEMPLATE template_{target} STRATEGY file_copy;'
                 for target, name in zip(DatabaseTarget, names, strict=True)
             )
         )
         trio = Trio(server, *(server.url(name) for name in names))
+        if options:
+            _prepare(trio, stamped=False)
         _prepare(trio, stamped=True)
         try:
             yield trio

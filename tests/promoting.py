@@ -108,7 +108,8 @@ class Scene:
 
     def contents(self, database: str) -> list[str]:
         """Every row of the promoted tables, as text."""
-        return self.trio.query(database, ";".join(_dump(f'"{s}"."{t}"') for s, t in self.tables))
+        rows = self.trio.query(database, ";".join(_dump(f'"{s}"."{t}"') for s, t in self.tables))
+        return sorted(rows)  # here, because two servers may not agree on an order
 
     def surroundings(self) -> list[str]:
         """What a promotion must leave as it is in production: web-owned rows, rights, definitions."""

@@ -160,7 +160,7 @@ class Shape:
 
     def dump(self, schema: str) -> str:
         """SQL that shows what both sides must have in common."""
-        return f"SELECT {', '.join(f'{name}::text' for name in self.names)} FROM {schema}.{self.quoted} ORDER BY 1, 2"
+        return f"SELECT {', '.join(f'quote_nullable({name}::text)' for name in self.names)} FROM {schema}.{self.quoted} ORDER BY 1, 2"
 
 
 @st.composite

@@ -45,13 +45,15 @@ class EmbeddedServer:
 
     Attributes:
         directory: holds `data/`, `password` and `log`; made when it is not there.
-        version: the server's major version.
+        version: the server's major version, of the two that the wheel carries.
+        programs: the directory of other PostgreSQL programs to run instead, whatever their version.
         options: server parameters (`name=value`) beyond the defaults, applied at each start.
         preferred_port: taken when it is free; otherwise, or when None, any free one.
     """
 
     directory: Path
     version: Major = 18
+    programs: Path | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     preferred_port: int | None = None
 
@@ -103,7 +105,7 @@ class EmbeddedServer:
             "listen_addresses": "127.0.0.1",
             "port": str(port),
             "unix_socket_directories": "",
-            "scram_iterations": "256",
+            **({} if self.programs else {"scram_iterations": "256"}),  # unknown before 16
             **self.options,
         }
         arguments = " ".join(f"-c {name}='{value}'" for name, value in parameters.items())
@@ -150,7 +152,7 @@ class EmbeddedServer:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "password").touch(mode=0o600)
         (directory / "password").write_text(self.password, encoding="ascii")
-        _let_server_user_in(directory, self.version)
+        replica._let_server_user_in()  # noqa: SLF001 - its own
         replica.run(
             "pg_basebackup", "-D", str(replica.data), "-R", "-X", "stream", "-c", "fast", "--no-sync",
             "-d", f"host=127.0.0.1 port={self.port} user={SUPERUSER} application_name={name}",
@@ -199,7 +201,12 @@ class EmbeddedServer:
         account: dict[str, object] = {}
         if os.geteuid() == 0:
             account = {"user": _SYSTEM_USER, "group": _SYSTEM_USER, "extra_groups": []}
-        environment = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": "/usr/local/bin:/usr/bin:/bin"}
+        environment = {
+            "LC_ALL": "C.UTF-8",
+            "PGCLIENTENCODING": "UTF8",
+            "TZ": "UTC",
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+        }
         if (self.directory / "password").exists():
             environment["PGPASSWORD"] = self.password
         # pg_ctl's child keeps the standard streams open: a pipe would never end.
@@ -207,7 +214,7 @@ class EmbeddedServer:
         try:
             with output.open("w+", encoding="utf-8", errors="replace") as stream:
                 done = subprocess.run(  # noqa: S603 - the wheel's own program, no shell
-                    [str(_programs(self.version) / command), *arguments],
+                    [str((self.programs or _programs(self.version)) / command), *arguments],
                     input=stdin, stdout=stream, stderr=subprocess.STDOUT, env=environment, cwd="/",
                     text=True, timeout=_DEADLINE, check=False, **account,  # type: ignore[call-overload]  # a dict of keywords
                 )  # fmt: skip
@@ -245,11 +252,32 @@ class EmbeddedServer:
         password_file = self.directory / "password"
         password_file.touch(mode=0o600)
         password_file.write_text(secrets.token_urlsafe(24), encoding="ascii")
-        _let_server_user_in(self.directory, self.version)
+        self._let_server_user_in()
         self.run(
             "initdb", "-D", str(self.data), "-U", SUPERUSER, "--pwfile", str(password_file),
             "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync",
         )  # fmt: skip
+
+    def _let_server_user_in(self) -> None:
+        """As root: make the server's user, give it the directory, and let it reach the wheel's programs."""
+        if os.geteuid() != 0:
+            return
+        try:
+            pwd.getpwnam(_SYSTEM_USER)
+        except KeyError:
+            subprocess.run(["useradd", "--system", "--no-create-home", _SYSTEM_USER], check=True)  # noqa: S603, S607 - a fixed command
+        reached = [self.directory]
+        if self.programs is None:
+            installed = _programs(self.version).parent
+            reached.append(installed)
+            for path in (installed, *installed.rglob("*")):
+                mode = path.stat().st_mode
+                path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
+        for place in reached:
+            for parent in place.resolve().parents:
+                parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
+        for path in (self.directory, *self.directory.iterdir()):
+            shutil.chown(path, _SYSTEM_USER, _SYSTEM_USER)
 
 
 def _programs(version: Major) -> Path:
@@ -258,25 +286,6 @@ def _programs(version: Major) -> Path:
     if found is None or found.origin is None:
         raise EmbeddedServerError("The embedded PostgreSQL is not installed: pip install 'dance[sandbox]'.")
     return Path(found.origin).parent / ("pginstall" if version == 16 else f"pginstall{version}") / "bin"  # noqa: PLR2004
-
-
-def _let_server_user_in(directory: Path, version: Major) -> None:
-    """As root: make the server's user, give it the directory, and let it reach the programs."""
-    if os.geteuid() != 0:
-        return
-    try:
-        pwd.getpwnam(_SYSTEM_USER)
-    except KeyError:
-        subprocess.run(["useradd", "--system", "--no-create-home", _SYSTEM_USER], check=True)  # noqa: S603, S607 - a fixed command
-    installed = _programs(version).parent
-    for path in (installed, *installed.rglob("*")):
-        mode = path.stat().st_mode
-        path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
-    for place in (directory, installed):
-        for parent in place.resolve().parents:
-            parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
-    for path in (directory, *directory.iterdir()):
-        shutil.chown(path, _SYSTEM_USER, _SYSTEM_USER)
 
 
 def free_port(preferred: int | None = None) -> int:

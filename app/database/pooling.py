@@ -50,6 +50,7 @@ def connect_arguments(connections: ConnectionSettings, process: str, *, read_onl
     interval = max(1, connections.network_timeout // (_KEEPALIVES + 1))
     return {
         "application_name": f"dance {process}",
+        "client_encoding": "utf8",  # whatever the database keeps: SQL and COPY mean the same on every server
         "connect_timeout": connections.connect_timeout,
         "tcp_user_timeout": connections.network_timeout * 1000,
         "keepalives": 1,

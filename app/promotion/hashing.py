@@ -48,7 +48,7 @@ class Hashing:
             texts: its columns as one array of text.
         """
         if self.portable:
-            return self._md5(f"ROW({texts})::text")
+            return self._md5(f"({texts})::text")
         return f"hash_array_extended(ARRAY[record_send(ROW({values}))], {self.seed})"
 
     def key(self, relation: Relation, alias: str) -> str:
@@ -58,7 +58,8 @@ class Hashing:
         return f'hashtextextended({relation.key_text(alias)} COLLATE "C", {self.seed})'
 
     def _md5(self, text: str) -> str:
-        return f"('x' || left(md5('{self.seed} ' || {text}), 16))::bit(64)::bigint"
+        # In UTF-8, because the two servers may keep text in different encodings.
+        return f"('x' || left(md5(convert_to('{self.seed} ' || {text}, 'UTF8')), 16))::bit(64)::bigint"
 
 
 def total(hashes: str) -> str:

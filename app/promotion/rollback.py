@@ -206,10 +206,14 @@ def _refuse_conflicts(
                 )
             continue
         key = relation.of(relation.key)[0].quoted
+        # A key that is equal and not identical ('Abc', 'abc') was deleted and inserted: the row that has
+        # the deleted key is the promotion's own, and checked as such.
+        own = f"EXISTS (SELECT FROM {_undo(relation, promotion, ('insert',))} AS i WHERE {relation.matches('t', 'i')})"
         cursor.execute(
             f"SELECT k.key FROM {_undo(relation, promotion)} AS k"
             f" LEFT JOIN {relation.quoted} AS t ON {relation.matches('t', 'k')} WHERE CASE k.operation"
-            f" WHEN 'delete' THEN t.{key} IS NOT NULL ELSE {hashing.row(relation, 't')} IS DISTINCT FROM k.after_hash END"
+            f" WHEN 'delete' THEN t.{key} IS NOT NULL AND NOT {own}"
+            f" ELSE {hashing.row(relation, 't')} IS DISTINCT FROM k.after_hash END"
             f" ORDER BY 1 LIMIT {_SHOWN + 1}"
         )
         conflicts += [f"  {relation.label} {row[0]}" for row in cursor.fetchall()]
