@@ -199,7 +199,7 @@ class ConnectionSettings(SettingsGroup):
                     rule=Rule.SAME_DATABASE,
                     variable=backup,
                     problem=f"leads to the same database as {variable}, so it is no backup",
-                    remedy=f"unset {backup}",
+                    remedy=reading.without(backup),
                     source=reading.source(backup),
                 )
                 for variable in (*CHOICES[target][True], replicas)

@@ -78,12 +78,11 @@ def read(path: Path, *, missing_ok: bool = False) -> EnvFile | None:
             return None
         problem = f"cannot be read: {(error.strerror or 'unknown error').lower()}"
         return EnvFile(path, findings=[_unreadable(path, problem, f"ls -ld {quote(str(path))}")])
-    return _understood(path, data, mode, is_tracked=is_tracked(path))
+    return _same(path, data, mode, is_tracked=is_tracked(path))
 
 
-@lru_cache(maxsize=1)
 def _understood(path: Path, data: bytes, mode: int, *, is_tracked: bool) -> EnvFile:
-    """What a file says; the same object again when nothing changed."""
+    """What a file says, and who else may see it."""
     exposed = () if path == SECRET_FILE else tuple(exposures(path, mode, is_tracked=is_tracked))
     try:
         text = data.decode("utf-8-sig")
@@ -91,6 +90,9 @@ def _understood(path: Path, data: bytes, mode: int, *, is_tracked: bool) -> EnvF
         remedy = f"file {quote(str(path))}"
         return EnvFile(path, findings=[_unreadable(path, "is not UTF-8 text", remedy), *exposed])
     return EnvFile(path, parse(text), exposed)
+
+
+_same: Final = lru_cache(maxsize=1)(_understood)  # the same object again when nothing changed
 
 
 def parse(text: str) -> list[Line]:

@@ -61,6 +61,10 @@ class Source(NamedTuple):
             return "environment"
         return str(self.path) if self.line is None else f"{self.path}:{self.line}"
 
+    def without(self, name: str) -> str:
+        """What to type, or to do to the file, so that a variable is not given here any more."""
+        return f"unset {name}" if self.path is None else f"delete line {self.line} of {self.path}"
+
 
 ENVIRONMENT: Final = Source()
 

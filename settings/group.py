@@ -161,10 +161,18 @@ class SettingsGroup(BaseSettings):
                     rule=Rule.VALUE,
                     variable=variable,
                     problem=f"cannot be used: {problem}",
-                    remedy=f"unset {variable}",
+                    remedy=self._remedy(variable, reading),
                     source=reading.source(variable),
                 ),
             )
+
+    def _remedy(self, variable: str, reading: Reading) -> str:
+        """The line that mends a value: the default, where there is one to be shown."""
+        for slot in self.slots:
+            if slot.variable == variable:
+                default = text_of(type(self).model_fields[slot.field].default)
+                return f"{variable}={default}" if default else reading.without(variable)
+        return "dance config"  # a contradiction between fields: their values tell
 
     def fill(self, values: Mapping[str, Any]) -> None:
         """Validate values and take them.

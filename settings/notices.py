@@ -1,6 +1,7 @@
 """What is odd about the sources themselves, whatever the settings: near misses, lines that count for nothing."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from settings.findings import Finding, Rule, Source
@@ -10,6 +11,8 @@ from settings.urls import SHAPE
 
 # Render sets the one on the left to a web address; who has none on the right may have taken it for a database's.
 CONFUSED: Final = {"RENDER_EXTERNAL_URL": ("RENDER_EXTERNAL_DB_URL", "RENDER_INTERNAL_DB_URL")}
+
+_meant: Final = lru_cache(maxsize=4096)(meant)  # the environment's other names are the same each time
 
 
 def notices(reading: Reading, known: frozenset[str]) -> Iterator[Finding]:
@@ -28,9 +31,9 @@ def notices(reading: Reading, known: frozenset[str]) -> Iterator[Finding]:
             if not any(map(reading.text, meanings)):
                 problem = f"is the address of a web service; the database is {meanings[0]}"
                 yield _near_miss(name, problem, f"{meanings[0]}={SHAPE}", source)
-        elif setting := meant(name, known):
+        elif setting := _meant(name, known):
             problem = f"is not a setting, but {setting} is"
-            yield _near_miss(name, problem, f"rename {name} to {setting}, or unset {name}", source)
+            yield _near_miss(name, problem, f"rename {name} to {setting}, or {source.without(name)}", source)
 
 
 def _lines(file: EnvFile, known: frozenset[str], platform: frozenset[str]) -> Iterator[Finding]:
@@ -50,7 +53,7 @@ def _lines(file: EnvFile, known: frozenset[str], platform: frozenset[str]) -> It
                 rule=Rule.PLATFORM_IN_FILE,
                 variable=line.name,
                 problem="is the platform's to set and is not read from a file",
-                remedy=f"delete line {line.number} of {file.path}",
+                remedy=source.without(line.name),
                 source=source,
             )
         elif line.name in known and line.name in seen:
@@ -58,7 +61,7 @@ def _lines(file: EnvFile, known: frozenset[str], platform: frozenset[str]) -> It
                 rule=Rule.SET_TWICE,
                 variable=line.name,
                 problem=f"is set on line {seen[line.name]} too; this line counts",
-                remedy=f"delete line {seen[line.name]} of {file.path}",
+                remedy=Source(file.path, seen[line.name]).without(line.name),
                 source=source,
             )
         seen[line.name] = line.number

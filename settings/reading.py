@@ -98,6 +98,11 @@ class Reading:
         line = self._lines.get(name)
         return None if line is None or self.file is None else Source(self.file.path, line.number)
 
+    def without(self, name: str) -> str:
+        """What to type, or to do to the file, so that a variable is not given any more."""
+        source = self.source(name)
+        return f"unset {name}" if source is None else source.without(name)
+
     def names(self) -> Sequence[tuple[str, Source]]:
         """Every name that is given, with its place; the real environment first."""
         real = [(name, ENVIRONMENT) for name in self._environment]

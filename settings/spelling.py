@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection
-from functools import lru_cache
 from typing import Final
 
 # Names from elsewhere that people take for ours.
@@ -11,7 +10,6 @@ SHORT: Final = 8  # shorter names have too many neighbours: nothing but their ca
 SHARED_WORDS: Final = 3
 
 
-@lru_cache(maxsize=4096)
 def meant(name: str, known: frozenset[str]) -> str | None:
     """The setting that a name most likely means.
 

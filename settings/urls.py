@@ -180,7 +180,7 @@ def parse(given: str) -> DatabaseUrl | list[Flaw]:
     flaws: list[Flaw] = []
     query = _query(match["query"], flaws)
     hosts = _hosts(match["hosts"], query, flaws, sqlalchemy=scheme == SCHEMES[2])
-    if match["name"] is None or not match["name"]:
+    if not match["name"]:
         flaws.append(Flaw(Rule.URL_DATABASE, "names no database"))
     elif not _NAME.fullmatch(match["name"]):
         flaws.append(Flaw(Rule.URL_DATABASE, "has a database name that programs read differently"))

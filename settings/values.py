@@ -76,6 +76,6 @@ def _misplaced(variable: str, reading: Reading) -> Finding:
         rule=Rule.VALUE,
         variable=variable,
         problem="holds a URL with a user or password, and is not a secret setting",
-        remedy=f"unset {variable}",
+        remedy=reading.without(variable),
         source=reading.source(variable),
     )

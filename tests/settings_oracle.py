@@ -100,6 +100,7 @@ SERVERS: Final[dict[str, tuple[str, bool]]] = {
     "192.0.2.7": ("192.0.2.7", True),
     "[2001:db8::7]": ("2001:db8::7", True),
     "[2001:0DB8:0::7]": ("2001:db8::7", True),
+    "[2001:db8::8]": ("2001:db8::8", True),
 }
 USERS: Final = ("user:password@", "user@", "us%40er:p%2Fw%3A%25@", "user:p$w{d}^+`|@", "user:@", "u:a:b@")
 QUERIES: Final = (
@@ -121,6 +122,7 @@ FLAWED: Final = {
     "https://service.example.org": {"url-scheme"},
     "host=host dbname=name": {"url-scheme"},
     "psql postgresql://user:password@host/name": {"url-scheme"},
+    "Xpostgresql://user:password@host/name": {"url-scheme"},
     '"postgresql://user:password@host/name"': {"url-quoted"},
     "'postgresql://user:password@host/name'": {"url-quoted"},
     "postgresql://user:pass@word@host/name": {"url-ambiguous"},
@@ -128,6 +130,7 @@ FLAWED: Final = {
     "postgresql://user:pass#word@host/name": {"url-ambiguous"},
     "postgresql://user:pass?word@host/name": {"url-ambiguous"},
     "postgresql://user:pass word@host/name": {"url-ambiguous"},
+    "postgresql://user:pass://word@host/name": {"url-ambiguous"},
     "postgresql://user:pass[word@host/name": {"url-ambiguous"},
     "postgresql://user:pass%zzword@host/name": {"url-ambiguous"},
     "postgresql://user:pass%ffword@host/name": {"url-ambiguous"},

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settings import ConfigurationError, DatabaseSettings, Finding, Rule, Settings, Source
-from settings.envfile import SECRET_FILE, candidates, parse, process_sources
+from settings.envfile import SECRET_FILE, candidates, parse, process_sources, read
+from settings.reading import Sources
 
 LOCAL = "postgresql://user:password@localhost:5432/local"
 
@@ -138,6 +139,20 @@ def test_a_file_cannot_make_this_render(tmp_path: Path) -> None:
     assert [(warning.rule, str(warning.source)) for warning in database.warnings] == [
         (Rule.PLATFORM_IN_FILE, f"{path}:1"),
     ]
+
+
+def test_a_variable_has_the_place_that_counts(tmp_path: Path) -> None:
+    """The real environment before the file; the file not for what only the platform may set; nothing for nothing."""
+    path = written(tmp_path, "RENDER=true\nPORT=1\nWEB_HOST=h\n")
+    reading = Settings.reading(Sources({"PORT": ""}, read(path)))
+    names = ("RENDER", "PORT", "WEB_HOST", "WEB_THREADS")
+    assert [reading.source(name) for name in names] == [None, Source(), Source(path, 3), None]
+    assert [reading.source_in_file(name) for name in names] == [
+        Source(path, 1), Source(path, 2), Source(path, 3), None,
+    ]  # fmt: skip
+    assert [reading.without(name) for name in names] == [
+        "unset RENDER", "unset PORT", f"delete line 3 of {path}", "unset WEB_THREADS",
+    ]  # fmt: skip
 
 
 def test_a_bad_boolean_in_a_file_is_no_error(tmp_path: Path) -> None:

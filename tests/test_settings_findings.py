@@ -98,6 +98,19 @@ TOLD = [
         f"RENDER_EXTERNAL_DB_URL={SHAPE}",
     ),
     (
+        {"RENDER_EXTERNAL_DB_URL": "postgresql://user@host/name?application_name=a=b"},
+        (
+            "RENDER_EXTERNAL_DB_URL (environment) has a query parameter application_name that programs read "
+            "differently: percent-encode its value"
+        ),
+        f"RENDER_EXTERNAL_DB_URL={SHAPE}",
+    ),
+    (
+        {"RENDER_EXTERNAL_DB_URL": "postgresql://user@host/"},
+        "RENDER_EXTERNAL_DB_URL (environment) names no database",
+        f"RENDER_EXTERNAL_DB_URL={SHAPE}",
+    ),
+    (
         {"RENDER_EXTERNAL_DB_URL": "postgresql://user@host/name?application_name=%f"},
         (
             "RENDER_EXTERNAL_DB_URL (environment) has a query parameter application_name that is not "
@@ -136,7 +149,15 @@ TOLD = [
     (
         {"PORT": "many"},
         "PORT (environment) cannot be used: it should be a valid integer, unable to parse string as an integer",
-        "unset PORT",
+        "PORT=8000",
+    ),
+    (
+        {"WEB_STATUS_TOKEN": "short"},
+        (
+            "WEB_STATUS_TOKEN (environment) cannot be used: Value should have at least 16 items after validation, "
+            "not 5"
+        ),
+        "unset WEB_STATUS_TOKEN",
     ),
     (
         {"RENDER_DEV_EXTERNAL_DB_URL": "postgresql://user@localhost:5432/dev"},
@@ -178,7 +199,31 @@ IN_A_FILE = [
         "DATABSE_TARGET=local",
         Rule.NEAR_MISS,
         "DATABSE_TARGET ({path}:1) is not a setting, but DATABASE_TARGET is",
-        "rename DATABSE_TARGET to DATABASE_TARGET, or unset DATABSE_TARGET",
+        "rename DATABSE_TARGET to DATABASE_TARGET, or delete line 1 of {path}",
+    ),
+    (
+        "PORT=many",
+        Rule.VALUE,
+        "PORT ({path}:1) cannot be used: it should be a valid integer, unable to parse string as an integer",
+        "PORT=8000",
+    ),
+    (
+        "WEB_STATUS_TOKEN=short",
+        Rule.VALUE,
+        "WEB_STATUS_TOKEN ({path}:1) cannot be used: Value should have at least 16 items after validation, not 5",
+        "delete line 1 of {path}",
+    ),
+    (
+        f"SOURCES_FILE={LOCAL}",
+        Rule.VALUE,
+        "SOURCES_FILE ({path}:1) holds a URL with a user or password, and is not a secret setting",
+        "delete line 1 of {path}",
+    ),
+    (
+        f"LOCAL_BACKUP_URL={LOCAL}",
+        Rule.SAME_DATABASE,
+        "LOCAL_BACKUP_URL ({path}:1) leads to the same database as DATABASE_CONNECTION_STRING, so it is no backup",
+        "delete line 1 of {path}",
     ),
     (
         "DATABASE_TARGET=staging",

@@ -165,6 +165,7 @@ def test_a_contradiction_between_fields_is_a_finding_of_the_group(example: type[
     [finding] = caught.value.findings
     assert finding.variable == "ExampleSettings"
     assert finding.problem == "cannot be used: EXAMPLE_SIZE above 100 is for EXAMPLE_COLOUR=red"
+    assert finding.remedy == "dance config"
 
 
 def test_tls_is_asked_of_other_machines_off_render_only(example: type[SettingsGroup]) -> None:

@@ -16,12 +16,6 @@ KNOWN = frozenset(SettingsGroup.known)
 LONG = sorted(name for name in KNOWN if len(name) > 12)
 
 
-@pytest.fixture(autouse=True)
-def nothing_remembered() -> None:
-    """Each test computes anew."""
-    meant.cache_clear()
-
-
 @pytest.mark.parametrize(
     ("name", "setting"),
     [
@@ -100,6 +94,8 @@ def test_any_single_slip_is_recognised(name: str, place: int, slip: str) -> None
         ("CABDEFGH", "ABCDEFGH", True),  # C dropped and put elsewhere: two changes
         ("BADCEFGH", "ABCDEFGH", True),  # two swaps
         ("BADCFEGH", "ABCDEFGH", False),  # three
+        ("ABDCEFHG", "ABCDEFGH", True),  # two, and none at the beginning
+        ("XABCDEFXY", "ABCDEFGH", False),  # one before, two replaced
         ("ABCDEFX", "ABCDEFG", False),  # too short to judge
         ("ABCDEFGXX", "ABCDEFG", False),
         ("ONE_TWO_SIX", "ONE_TWO_SIX_TEN", True),
@@ -119,6 +115,7 @@ def test_where_a_near_miss_ends(name: str, setting: str, *, is_near: bool) -> No
 def test_the_nearest_setting_is_meant() -> None:
     """Fewest changed letters first, then fewest words; letters before words."""
     assert meant("ABCDEFGHX", frozenset({"ABCDEFGXY", "ABCDEFGHI"})) == "ABCDEFGHI"
+    assert meant("ABCDEFGH", frozenset({"ABCDEFGHAA", "ABCDEFGZ"})) == "ABCDEFGZ"
     assert meant("SIX_TWO_ONE", frozenset({"ONE_TWO_SIX", "ALL_ONE_TWO_SIX"})) == "ONE_TWO_SIX"
 
 

@@ -99,6 +99,14 @@ def test_sqlalchemy_gives_psycopg2_what_was_meant(given_url: str, arguments: dic
     assert received == arguments
 
 
+@pytest.mark.parametrize("port", [1, 5432, 65535])
+def test_every_port_is_a_port(port: int) -> None:
+    """From the first to the last; the oracle has those beyond."""
+    url = parse(f"postgresql://user@host:{port}/name")
+    assert isinstance(url, DatabaseUrl)
+    assert url.hosts[0].port == port
+
+
 @pytest.mark.parametrize(
     "text",
     [
