@@ -1,11 +1,13 @@
 """The whole path of a promotion: plan, consent, apply, verify, ledger."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from app.cli.consent import ConsentMissingError
+from app.promotion import report
 from app.promotion.plan import Plan, Strategy, seed_of
 from tests.commands import dance
 from tests.postgres import Trio
@@ -84,15 +86,72 @@ def test_the_command_applies_exactly_the_confirmed_plan(trio: Trio, tmp_path: Pa
     """--plan shows, --confirm applies, and the same digest is refused once either side has changed."""
     with scene(trio) as here:
         here.working(seed_events(20))
-        variables = trio.environ()
-        shown = json.loads(dance("promote", "--plan", "--json", variables=variables, cwd=tmp_path).stdout)
+        here.promote()
         here.working("UPDATE events SET name = 'x' WHERE key = 'e1'")
-        stale = dance("promote", "--confirm", shown["digest"], variables=variables, cwd=tmp_path)
+        before = here.contents("render_prod")
+
+        def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+            return dance("promote", *arguments, variables=trio.environ(), cwd=tmp_path)
+
+        digest = json.loads(run("--plan", "--json").stdout)["digest"]
+        assert here.contents("render_prod") == before
+        here.working("UPDATE events SET name = 'y' WHERE key = 'e1'")
+        stale = run("--confirm", digest)
         assert stale.returncode == 77, stale.stderr
-        again = json.loads(dance("promote", "--plan", "--json", variables=variables, cwd=tmp_path).stdout)
-        applied = dance("promote", "--confirm", again["digest"], variables=variables, cwd=tmp_path)
+        here.working("UPDATE events SET name = 'x' WHERE key = 'e1'")
+        here.live("UPDATE events SET name = 'z' WHERE key = 'e1'")
+        stale = run("--confirm", digest)
+        assert stale.returncode == 77, stale.stderr
+        assert "Look at the new plan" in stale.stderr
+        here.live("UPDATE events SET name = 'Evening 1' WHERE key = 'e1'")
+        applied = run("--confirm", digest)
         assert applied.returncode == 0, applied.stderr
         assert here.contents("render_prod") == here.contents("local")
+
+
+def test_a_plan_for_machines(trio: Trio) -> None:
+    """`--plan --json` keeps its names: a script that reads it today reads it tomorrow."""
+    with scene(trio) as here:
+        here.working(seed_events(20))
+        here.promote()
+        here.working("UPDATE events SET name = 'x' WHERE key = 'e1'; DELETE FROM events WHERE key = 'e2'")
+        here.live("ALTER TABLE events ADD COLUMN clicks int")
+        said = json.loads(json.dumps(report.as_json(here.plan())))
+        assert said.keys() == {"digest", "from", "to", "tables", "findings", "seconds"}
+        assert said["to"] == {
+            "environment": "render_prod",
+            "database": f"render_prod ({trio.render_prod.split('@')[1]})",
+            "stamp_id": here.live("SELECT stamp_id FROM control.stamp")[0],
+        }
+        events = said["tables"][1]
+        assert {name: events[name] for name in ("table", "inserted", "updated", "deleted", "unchanged")} == {
+            "table": "events", "inserted": 0, "updated": 1, "deleted": 1, "unchanged": 18,
+        }  # fmt: skip
+        assert events.keys() - {"table", "inserted", "updated", "deleted", "unchanged"} == {
+            "bytes", "strategy", "samples",
+        }  # fmt: skip
+        changed, gone = events["samples"]
+        assert (changed["key"], changed["before"]["name"], changed["after"]["name"]) == (
+            "e1",
+            "Evening 1",
+            "x",
+        )
+        assert (gone["key"], gone["before"]["name"], gone["after"]) == ("e2", "Evening 2", {})
+        assert said["findings"] == [
+            {"gate": None, "message": "events.clicks exists only in production: left alone."}
+        ]
+
+
+def test_what_is_logged_is_true_when_it_is_logged(trio: Trio, caplog: pytest.LogCaptureFixture) -> None:
+    """Production is called read-write when it is, after consent; until then it is only read."""
+    caplog.set_level("INFO")
+    logged: list[str] = []
+    with scene(trio) as here:
+        here.working(seed_events(20))
+        here.promote(consent=lambda _: logged.append(caplog.text))
+    assert "read-write" not in logged[0]
+    assert "render_prod (promotion) → " in caplog.text
+    assert "read-write from here on" in caplog.text
 
 
 def test_unattended_consent_pins_the_very_database(trio: Trio, tmp_path: Path) -> None:

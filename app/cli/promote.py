@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from app.cli.consent import ConsentMissingError
+from app.cli.consent import ConsentMissingError, ask
 from app.cli.moving import Moving
 from app.database.engines import open_production_reader, open_production_writer, open_reader
 from app.database.guards import refuse_production
@@ -219,9 +219,9 @@ def _ask(where: Places, request: Request, moving: Moving) -> tuple[str | None, i
     refuse(plan.findings, request.tolerance.overrides)
     if not plan.changes:
         return None, None
-    typed = typer.prompt("Type the plan's digest to apply it", default="", show_default=False, err=True)
-    if typed.strip() != plan.digest:
-        raise ConsentMissingError(f"Nothing was changed: expected {plan.digest}, got {typed.strip()!r}.")
+    typed = ask("Type the plan's digest to apply it")
+    if typed != plan.digest:
+        raise ConsentMissingError(f"Nothing was changed: expected {plan.digest}, got {typed!r}.")
     return plan.digest, plan.hashing.seed
 
 

@@ -107,8 +107,8 @@ def open_production_writer(
         _require_access(settings)
         _check(permit, settings.target)
     url = make_url(settings.production_url.get_secret_value())
-    logger.info("Database: render_prod (%s) → %s, read-write", permit.purpose, label(url))
-    return _writer(url, DatabaseTarget.RENDER_PROD, process, permit, connections)
+    announcement = f"Database: render_prod ({permit.purpose}) → {label(url)}, read-write from here on"
+    return _writer(url, DatabaseTarget.RENDER_PROD, process, permit, connections, announcement=announcement)
 
 
 def open_configured(
@@ -203,11 +203,13 @@ def _writer(
     process: str,
     permit: WritePermit | None,
     connections: ConnectionSettings,
+    *,
+    announcement: str = "",
 ) -> WritableDatabase:
     engine = _engine(url, process, connections, read_only=False)
     guard = StampGuard(environment, label(url), writing=True, purpose=permit and permit.purpose)
     guard.watch(engine)
-    return WritableDatabase(engine, guard)
+    return WritableDatabase(engine, guard, announcement)
 
 
 def _engine(url: URL, process: str, connections: ConnectionSettings, *, read_only: bool) -> Engine:

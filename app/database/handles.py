@@ -4,6 +4,7 @@ They wrap an engine instead of being one, so that a reader handed to something t
 type error and not an accident.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,6 +22,7 @@ from app.database.pooling import PoolUse, limit, pool_use
 from settings import DatabaseTarget
 
 Columns = TypeVarTuple("Columns")
+logger = logging.getLogger(__name__)
 
 
 class Source(StrEnum):
@@ -132,6 +134,17 @@ class ReadOnlyDatabase(_Database[Place]):
 class WritableDatabase(_Database[Place]):
     """A database that this process may write."""
 
+    def __init__(self, engine: Engine, guard: StampGuard, announcement: str = "") -> None:
+        """Wrap an engine.
+
+        Args:
+            engine: connects.
+            guard: of the stamp.
+            announcement: logged when it is written for the first time, not before.
+        """
+        super().__init__(engine, guard)
+        self._announcement = announcement
+
     @contextmanager
     def write(self) -> Iterator[WriteTransaction]:
         """A transaction that commits at the end of its block and rolls back on an error.
@@ -147,4 +160,7 @@ class WritableDatabase(_Database[Place]):
         ):
             limit(connection)
             self._guard.hold(connection)
+            if self._announcement:
+                logger.info(self._announcement)
+                self._announcement = ""
             yield WriteTransaction(connection, self.environment)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from app.promotion.catalog import Side
 from app.promotion.plan import Plan, Sample, Strategy, TablePlan
 from app.promotion.rollback import RollbackPlan
 
@@ -103,8 +104,8 @@ def as_json(plan: Plan) -> dict[str, Any]:
     """The plan for machines."""
     return {
         "digest": plan.digest if plan.changes else None,
-        "from": _side(plan.source.label, plan.source.stamp_id),
-        "to": _side(plan.destination.label, plan.destination.stamp_id),
+        "from": _side(plan.source),
+        "to": _side(plan.destination),
         "tables": [
             {
                 "table": table.relation.label,
@@ -125,5 +126,5 @@ def as_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _side(label: str, stamp_id: str | None) -> dict[str, str | None]:
-    return {"database": label, "stamp_id": stamp_id}
+def _side(side: Side) -> dict[str, str | None]:
+    return {"environment": side.stamped_as, "database": side.label, "stamp_id": side.stamp_id}
