@@ -56,12 +56,12 @@ def visitor_of(request: Request, settings: WebSettings) -> str:
 
 
 def file(databases: Databases, key: str, report: Report) -> Receipt:
-    """Write one report.
+    """Write one report, once: a report whose COMMIT got no answer may be there, so it is not sent again.
 
     Raises:
         ReportsClosedError: this service may not write production.
         HTTPException: 404, there is no such event.
-        DatabaseUnreachableError: nothing was written.
+        DatabaseUnreachableError: nobody knows whether it was written; the visitor may send it again.
     """
     production = databases.open_for_reports()
     known = select(events.c.key).where(events.c.key == key)
