@@ -26,7 +26,7 @@ from app.database.engines import open_writer
 from app.database.handles import WritableDatabase
 from app.database.permits import Purpose, grant
 from app.database.schema import migrate
-from app.database.stamp import put_stamp
+from app.database.stamping import put_stamp
 from app.pipeline.event import Sighting
 from app.pipeline.run import Plan, Result, run
 from app.pipeline.seen import Seen

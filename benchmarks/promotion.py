@@ -24,7 +24,7 @@ from app.database.engines import open_production_writer, open_reader, open_write
 from app.database.origin import Origin
 from app.database.permits import Purpose, grant
 from app.database.schema import migrate
-from app.database.stamp import put_stamp
+from app.database.stamping import put_stamp
 from app.promotion.guard import Tolerance
 from app.promotion.planning import Request
 from app.promotion.promote import Outcome, promote

@@ -18,7 +18,7 @@ from app.database.engines import open_reader, open_writer
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.database.permits import Purpose, grant
 from app.database.schema import migrate
-from app.database.stamp import put_stamp
+from app.database.stamping import put_stamp
 from settings import DatabaseSettings, DatabaseTarget
 from settings.connections import ConnectionSettings
 

@@ -15,7 +15,7 @@ from sqlalchemy import func, literal_column, select, text
 
 from app.database import deadline
 from app.database.budget import ConnectionBudgetError, budget, require_budget
-from app.database.deadline import DeadlineConnection, allow
+from app.database.deadline import DeadlineConnection
 from app.database.engines import open_reader, open_writer
 from app.database.failover import repeat
 from app.database.failures import DatabaseUnreachableError, PoolExhaustedError
@@ -79,7 +79,7 @@ def test_a_long_statement_is_ended_and_a_longer_one_allowed(trio: Trio) -> None:
     with pytest.raises(TemporaryFailure, match="statement timeout"), database.write() as transaction:
         transaction.execute(sleep)
     with database.write() as transaction:
-        allow(transaction, 30)
+        transaction.allow(30)
         transaction.execute(sleep)
     with pytest.raises(TemporaryFailure, match="statement timeout"), database.read() as transaction:
         transaction.select(sleep)

@@ -28,7 +28,7 @@ from app.database.guards import refuse_production
 from app.database.handles import WritableDatabase
 from app.database.permits import Purpose, grant
 from app.database.schema import migrate
-from app.database.stamp import put_stamp, replace_stamp, stamp_of
+from app.database.stamping import put_stamp, replace_stamp
 from app.database.tables import venues
 from app.errors import AppError
 from settings import ConfigurationError, DatabaseTarget, Settings
@@ -223,7 +223,7 @@ class Lives(RuleBasedStateMachine):
 
         def act(database: WritableDatabase) -> None:
             with database.write() as transaction:
-                stamped = stamp_of(transaction) is not None
+                stamped = transaction.declaration().stamp is not None
                 (replace_stamp if stamped and replace else put_stamp)(transaction, who="life")
 
         self._permitted(Purpose.STAMPING, act)

@@ -17,7 +17,7 @@ from app.database.failures import DatabaseFailedError
 from app.database.guards import CopiedDatabaseError, UnstampedError, WrongStampError
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.database.permits import Purpose, WritePermitError, grant
-from app.database.stamp import AlreadyStampedError, put_stamp, stamp_of
+from app.database.stamping import AlreadyStampedError, put_stamp
 from settings import ConfigurationError, DatabaseSettings, DatabaseTarget
 from tests.postgres import Trio
 
@@ -93,7 +93,7 @@ def test_migration_and_stamping_may_meet_an_unstamped_database(trio: Trio) -> No
     stamping = open_production_writer(trio.settings(), grant(Purpose.STAMPING, PROD), process="tests")
     with stamping.write() as transaction:
         stamp = put_stamp(transaction, who="tests")
-        assert stamp_of(transaction) == stamp
+        assert transaction.declaration().stamp == stamp
     stamping.dispose()
     _writes(open_production_writer(trio.settings(), grant(Purpose.PROMOTION, PROD), process="tests"))
 

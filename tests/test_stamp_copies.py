@@ -14,7 +14,7 @@ from app.database.engines import open_production_reader, open_production_writer,
 from app.database.failures import DatabaseFailedError
 from app.database.guards import CopiedDatabaseError, WrongStampError
 from app.database.permits import Purpose, grant
-from app.database.stamp import identity_of, put_stamp
+from app.database.stamping import put_stamp
 from app.database.tables import venues
 from settings import DatabaseSettings, DatabaseTarget
 from tests.cluster import cluster
@@ -157,10 +157,10 @@ def test_a_standby_is_read_and_stays_read_only_when_it_is_promoted(
     replica, settings = standby
     reader = open_reader(settings, process="tests")
     with reader.read() as transaction:
-        before = identity_of(transaction)
+        before = transaction.declaration().identity
     replica.promote()
     with reader.read() as transaction:
-        assert identity_of(transaction) == before
+        assert transaction.declaration().identity == before
         with transaction.cursor() as cursor, pytest.raises(ReaderWritesError):
             cursor.execute("INSERT INTO venues VALUES ('s', 'Hall')")
     with pytest.raises(DatabaseFailedError, match="read-only transaction"):  # noqa: SIM117 - the outer raises

@@ -47,7 +47,7 @@ def command(
 
     Without --urls the roles get no password: give them one with psql's \password.
     """
-    settings = Settings().database
+    settings = Settings()
     database = _open(settings, production=production)
     with database.read() as transaction:
         statements = statements_for(transaction)
@@ -67,17 +67,24 @@ def command(
         apply(transaction, statements)
         record_override(transaction, action="roles", reason=reason, detail={"statements": statements})
         if urls is not None:
-            _write(urls, settings, database, {role: set_password(transaction, role) for role in _VARIABLES})
+            _write(
+                urls,
+                settings.database,
+                database,
+                {role: set_password(transaction, role) for role in _VARIABLES},
+            )
     typer.echo(
         f"-- Applied.{f' The URLs are in {urls}: move them to where they belong and delete it.' if urls else ''}"
     )
 
 
-def _open(settings: DatabaseSettings, *, production: bool) -> WritableDatabase:
-    if production or settings.target is DatabaseTarget.RENDER_PROD:
+def _open(settings: Settings, *, production: bool) -> WritableDatabase:
+    database, connections = settings.database, settings.connections
+    if production or database.target is DatabaseTarget.RENDER_PROD:
         permit = grant(Purpose.ROLES, DatabaseTarget.RENDER_PROD)
-        return open_production_writer(settings, permit, process="roles")
-    return open_writer(settings, process="roles", permit=grant(Purpose.ROLES, settings.target))
+        return open_production_writer(database, permit, process="roles", connections=connections)
+    permit_here = grant(Purpose.ROLES, database.target)
+    return open_writer(database, process="roles", permit=permit_here, connections=connections)
 
 
 def _write(

@@ -16,6 +16,7 @@ from rich.console import Console
 from app.cli.rehearsal import Rehearsal
 from app.database.sandbox import Sandbox
 from settings.child import child_environment
+from settings.connections import ConnectionSettings
 
 application = typer.Typer(
     help="A PostgreSQL of its own under .sandbox/, with three databases that stand for local, Render dev and production.",
@@ -48,7 +49,7 @@ def run(
     """
     console = Console(highlight=False, soft_wrap=True)
     with _running(console) as sandbox:
-        for done in sandbox.prepare():
+        for done in sandbox.prepare(_connections()):
             if done.migrated_from != done.revision:
                 console.print(f"  {done.database}: schema {done.migrated_from or 'empty'} → {done.revision}")
             if done.newly_stamped:
@@ -69,7 +70,7 @@ def start() -> None:
     """Start the server and leave it running."""
     sandbox = Sandbox(_HERE.absolute())
     sandbox.start()
-    for done in sandbox.prepare():
+    for done in sandbox.prepare(_connections()):
         typer.echo(f"  {done.database}: schema {done.revision}, stamped")
     typer.echo(f"PostgreSQL runs on 127.0.0.1:{sandbox.server.port}; dance sandbox stop ends it.")
 
@@ -109,7 +110,7 @@ def rehearse() -> None:
     """Play all four modes as Render would run them: processes of their own, under load, with a visitor's report."""
     console = Console(highlight=False, soft_wrap=True)
     with _running(console) as sandbox:
-        for _ in sandbox.prepare():
+        for _ in sandbox.prepare(_connections()):
             pass
         Rehearsal(sandbox, console).play()
 
@@ -133,6 +134,11 @@ def _running(console: Console) -> Iterator[Sandbox]:
             sandbox.server.stop()
             signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, previous)
+
+
+def _connections() -> ConnectionSettings:
+    """How the caller wants connections made; where they lead is the sandbox's own business."""
+    return ConnectionSettings.from_environ(child_environment({}))
 
 
 def _wait(child: subprocess.Popen[bytes]) -> int:

@@ -11,15 +11,10 @@ from app.database.handles import WritableDatabase
 from app.database.origin import origin
 from app.database.overrides import record_override
 from app.database.permits import Purpose, grant
-from app.database.stamp import (
-    AlreadyStampedError,
-    Declaration,
-    declaration_of,
-    put_stamp,
-    replace_stamp,
-)
+from app.database.stamp import Declaration
+from app.database.stamping import AlreadyStampedError, put_stamp, replace_stamp
 from app.errors import Refused
-from settings import DatabaseSettings, DatabaseTarget, Settings
+from settings import DatabaseTarget, Settings
 
 
 class ReasonMissingError(Refused):
@@ -52,7 +47,7 @@ def command(
     Shows what the URL stands for, what it leads to, and the stamp that is there. The consent names
     exactly that, so that one which was written down somewhere is good for nothing else.
     """
-    database = _open(Settings().database, production=production)
+    database = _open(Settings(), production=production)
     shown = _declaration(database)
     there = shown.stamp
     typer.echo(f"The URL stands for  {database.environment}")
@@ -71,9 +66,8 @@ def command(
         given=confirm,
     )
     with database.write() as transaction:
-        with transaction.cursor() as cursor:
-            if declaration_of(cursor) != shown:
-                raise ChangedMeanwhileError
+        if transaction.declaration() != shown:
+            raise ChangedMeanwhileError
         stamp = (replace_stamp if there else put_stamp)(transaction, who=origin().who)
         record_override(
             transaction,
@@ -84,19 +78,22 @@ def command(
     typer.echo(f"Stamped: {stamp}.")
 
 
-def _open(settings: DatabaseSettings, *, production: bool) -> WritableDatabase:
-    if production or settings.target is DatabaseTarget.RENDER_PROD:
+def _open(settings: Settings, *, production: bool) -> WritableDatabase:
+    database, connections = settings.database, settings.connections
+    if production or database.target is DatabaseTarget.RENDER_PROD:
         permit = grant(Purpose.STAMPING, DatabaseTarget.RENDER_PROD)
-        return open_production_writer(settings, permit, process="stamp")
-    return open_writer(settings, process="stamp", permit=grant(Purpose.STAMPING, settings.target))
+        return open_production_writer(database, permit, process="stamp", connections=connections)
+    permit_here = grant(Purpose.STAMPING, database.target)
+    return open_writer(database, process="stamp", permit=permit_here, connections=connections)
 
 
 def _declaration(database: WritableDatabase) -> Declaration:
-    with database.read() as transaction, transaction.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('control.stamp') IS NOT NULL")
-        if cursor.fetchone() != (True,):
-            raise NoSchemaError
-        return declaration_of(cursor)
+    with database.read() as transaction:
+        with transaction.cursor() as cursor:
+            cursor.execute("SELECT to_regclass('control.stamp') IS NOT NULL")
+            if cursor.fetchone() != (True,):
+                raise NoSchemaError
+        return transaction.declaration()
 
 
 def _digest(database: WritableDatabase, shown: Declaration) -> str:

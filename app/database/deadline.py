@@ -13,17 +13,14 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
+from typing import IO, Any, Final, Self, cast
 
 import psycopg2
 from psycopg2 import extensions
 
-if TYPE_CHECKING:
-    from app.database.handles import ReadTransaction
-
 _NEVER: Final = float("inf")
 _TICK: Final = 1.0
-"""Seconds between two looks at the round trips in progress; the settings allow no shorter deadline but by `allow`."""
+"""Seconds between two looks at the round trips in progress; the settings allow no shorter deadline."""
 
 
 class NoAnswerError(psycopg2.OperationalError):
@@ -162,20 +159,6 @@ class DeadlineConnection(extensions.connection):
         """Roll back."""
         with self.within(self.patience):
             super().rollback()
-
-
-def allow(transaction: "ReadTransaction", seconds: float | None) -> None:
-    """Let the statements of one transaction take longer than the settings say, or less.
-
-    Args:
-        transaction: to whose end it holds, on the server and in the client.
-        seconds: for one statement, None for no limit.
-    """
-    with transaction.cursor() as cursor:
-        cursor.execute(f"SET LOCAL statement_timeout = {round((seconds or 0) * 1000)}")
-        session = cursor.connection
-    if isinstance(session, DeadlineConnection):
-        session.deadline = None if seconds is None else seconds + session.patience
 
 
 class DeadlineCursor(extensions.cursor):

@@ -9,16 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Generic, TypeVarTuple, final
+from typing import Any, Generic, TypeVarTuple, cast, final
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Select, SelectBase
 
+from app.database.deadline import DeadlineConnection
 from app.database.driver import ReaderWritesError
 from app.database.failures import driver_errors_become_ours
 from app.database.guards import StampGuard, begin_reading
 from app.database.permits import Place
 from app.database.pooling import PoolUse, limit, pool_use
+from app.database.stamp import Declaration, declaration_of
 from settings import DatabaseTarget
 
 Columns = TypeVarTuple("Columns")
@@ -66,6 +68,22 @@ class ReadTransaction:
         driver = self._connection.connection.driver_connection
         with driver.cursor() as cursor:  # type: ignore[union-attr]  # an open connection has one
             yield cursor
+
+    def declaration(self) -> Declaration:
+        """What the database says of itself: which it physically is, and its stamp."""
+        with self.cursor() as cursor:
+            return declaration_of(cursor)
+
+    def allow(self, seconds: float | None) -> None:
+        """Let the statements of this transaction take longer than the settings say, or less.
+
+        Args:
+            seconds: for one statement, on the server and in the client; None for no limit.
+        """
+        with self.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = {round((seconds or 0) * 1000)}")
+            session = cast("DeadlineConnection", cursor.connection)
+        session.deadline = None if seconds is None else seconds + session.patience
 
 
 @final

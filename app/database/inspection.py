@@ -12,7 +12,7 @@ from app.database.health import Condition, Health, diagnose
 from app.database.replicas import ReplicaOfAnotherError
 from app.database.roles import abilities_of
 from app.database.schema import newest_revision
-from app.database.stamp import Identity, identity_of
+from app.database.stamp import Identity
 from app.errors import AppError, Refused, TemporaryFailure
 from settings import ConfigurationError, DatabaseTarget, Settings
 
@@ -101,7 +101,7 @@ def _inspect(name: str, database: ReadOnlyDatabase, settings: Settings, *, deadl
         try:
             with database.read() as transaction:
                 role = str(abilities_of(transaction))
-                identity = identity_of(transaction)
+                identity = transaction.declaration().identity
         except AppError as error:
             problems.append(str(error))
     return Inspected(name, database.label, health, tuple(problems), role, identity)

@@ -8,7 +8,7 @@ from app.database.backup import age_of, refuse_same_cluster
 from app.database.failures import DatabaseUnreachableError, PoolExhaustedError, TransactionConflictError
 from app.database.handles import ReadOnlyDatabase, ReadTransaction, Source
 from app.database.replicas import CommitToken, Node, ReplicaOfAnotherError, position_of, token_of
-from app.database.stamp import Identity, identity_of
+from app.database.stamp import Identity
 from app.errors import TemporaryFailure
 from settings.connections import ConnectionSettings
 
@@ -147,12 +147,12 @@ class RoutedDatabase:
         if not known and not self._reaches(node, transaction, after):
             return None
         if source is Source.PRIMARY and self._backup is not None and self._identity is None:
-            self._identity = identity_of(transaction)
+            self._identity = transaction.declaration().identity
         elif source is Source.STALE_REPLICA:
             transaction.as_of = position_of(transaction).as_of
         elif source is Source.BACKUP:
             if self._identity is not None:
-                refuse_same_cluster(identity_of(transaction), self._identity, node.database.label)
+                refuse_same_cluster(transaction.declaration().identity, self._identity, node.database.label)
             transaction.as_of = age_of(transaction, max_hours=self._connections.backup_max_age)
         transaction.source = source
         return transaction
@@ -175,10 +175,10 @@ class RoutedDatabase:
                 return
             try:
                 with self._primary.database.read() as asking:
-                    self._identity = identity_of(asking)
+                    self._identity = asking.declaration().identity
             except TemporaryFailure:
                 self._primary.rest()
                 return
-        if not identity_of(transaction).matches(self._identity):
+        if not transaction.declaration().identity.matches(self._identity):
             raise ReplicaOfAnotherError(f"{node.database.label}: {ReplicaOfAnotherError.__doc__}")
         node.is_verified = True

@@ -11,8 +11,9 @@ from app.database.handles import WritableDatabase
 from app.database.origin import origin
 from app.database.permits import Purpose, grant
 from app.database.schema import migrate
-from app.database.stamp import put_stamp, stamp_of
+from app.database.stamping import put_stamp
 from settings import DatabaseSettings, DatabaseTarget
+from settings.connections import ConnectionSettings
 
 _PORT: Final = 25432
 _SAMPLES: Final = Path(__file__).parents[2] / "samples" / "sources.toml"
@@ -62,15 +63,15 @@ class Sandbox:
             "SOURCES_FILE": str(_SAMPLES),
         }
 
-    def prepare(self) -> Iterator[Prepared]:
+    def prepare(self, connections: ConnectionSettings) -> Iterator[Prepared]:
         """Migrate and stamp each of the three databases; yields what was done, one by one."""
         for target in DatabaseTarget:
-            migrating = self._writer(target, Purpose.MIGRATION)
+            migrating = self._writer(target, Purpose.MIGRATION, connections)
             before, after = migrate(migrating)
             migrating.dispose()
-            stamping = self._writer(target, Purpose.STAMPING)
+            stamping = self._writer(target, Purpose.STAMPING, connections)
             with stamping.write() as transaction:
-                fresh = stamp_of(transaction) is None
+                fresh = transaction.declaration().stamp is None
                 if fresh:
                     put_stamp(transaction, who=origin().who)
             stamping.dispose()
@@ -81,9 +82,11 @@ class Sandbox:
         name = _NAMES[DatabaseTarget.RENDER_PROD]
         return self.server.sql("SELECT stamp_id FROM control.stamp", database=name).strip()
 
-    def _writer(self, target: DatabaseTarget, purpose: Purpose) -> WritableDatabase:
+    def _writer(
+        self, target: DatabaseTarget, purpose: Purpose, connections: ConnectionSettings
+    ) -> WritableDatabase:
         settings = DatabaseSettings.from_environ({**self.variables(), "DATABASE_TARGET": target})
         permit = grant(purpose, target)
         if target is DatabaseTarget.RENDER_PROD:
-            return open_production_writer(settings, permit, process=purpose)
-        return open_writer(settings, process=purpose, permit=permit)
+            return open_production_writer(settings, permit, process=purpose, connections=connections)
+        return open_writer(settings, process=purpose, permit=permit, connections=connections)

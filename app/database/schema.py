@@ -39,6 +39,7 @@ def migrate(database: WritableDatabase) -> tuple[str | None, str]:
         AppError: a statement failed; the schema is as it was.
     """
     with database.write() as transaction:
+        transaction.allow(None)  # lock_timeout still keeps it from standing in anyone's way
         connection = transaction.connection
         connection.execute(text(f"SELECT {_LOCK}"))
         before = revision_of(connection)

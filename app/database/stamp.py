@@ -1,22 +1,12 @@
 """The stamp: a database says itself which environment it is, bound to its physical identity."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID, uuid4
+from typing import Any, Final
+from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
-from sqlalchemy import insert
 
-from app.database import tables
-from app.errors import Refused
 from settings import DatabaseTarget
-
-if TYPE_CHECKING:
-    from app.database.handles import ReadTransaction, WriteTransaction
-
-
-class AlreadyStampedError(Refused):
-    """This database carries a stamp already, and a stamp is never overwritten silently. `dance stamp --replace` does it, with a reason."""
 
 
 @dataclass(frozen=True)
@@ -137,61 +127,3 @@ def hold_stamp(cursor: Cursor, known: Identity) -> Declaration:
     )
     row = cursor.fetchone()
     return Declaration(known, None) if row is None else _declaration(row)
-
-
-def identity_of(transaction: "ReadTransaction") -> Identity:
-    """The connected database's own identity."""
-    with transaction.cursor() as cursor:
-        return declaration_of(cursor).identity
-
-
-def stamp_of(transaction: "ReadTransaction") -> Stamp | None:
-    """The stamp that a database carries, None without one or before its first migration."""
-    with transaction.cursor() as cursor:
-        return declaration_of(cursor).stamp
-
-
-def put_stamp(transaction: "WriteTransaction", *, who: str) -> Stamp:
-    """Stamp a database with the environment that the transaction was opened for.
-
-    Raises:
-        AlreadyStampedError: it carries one.
-    """
-    with transaction.cursor() as cursor:
-        found = declaration_of(cursor)
-    if found.stamp is not None:
-        raise AlreadyStampedError
-    return _write(transaction, found.identity, who)
-
-
-def replace_stamp(transaction: "WriteTransaction", *, who: str) -> Stamp:
-    """Declare anew what a database is: the stamp that it carries is another database's, or outdated.
-
-    Waits for transactions that hold the old stamp, no longer than five seconds. Needs the owner of
-    the table, because the trigger that keeps stamps has to step aside.
-
-    Raises:
-        TemporaryFailure: production is being written under the old stamp.
-    """
-    with transaction.cursor() as cursor:
-        cursor.execute("SET LOCAL lock_timeout = '5s'")
-        found = declaration_of(cursor)
-        cursor.execute("ALTER TABLE control.stamp DISABLE TRIGGER keep_stamp")
-        cursor.execute("DELETE FROM control.stamp")
-        cursor.execute("ALTER TABLE control.stamp ENABLE TRIGGER keep_stamp")
-    return _write(transaction, found.identity, who)
-
-
-def _write(transaction: "WriteTransaction", identity: Identity, who: str) -> Stamp:
-    stamp = Stamp(transaction.environment, uuid4(), identity)
-    transaction.execute(
-        insert(tables.stamp).values(
-            environment=stamp.environment,
-            stamp_id=stamp.stamp_id,
-            system_identifier=stamp.identity.system_identifier,
-            database_oid=stamp.identity.database_oid,
-            database_name=stamp.identity.database_name,
-            stamped_by=who,
-        )
-    )
-    return stamp
