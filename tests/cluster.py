@@ -13,7 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Final
 
-from app.database.embedded import EmbeddedServer
 from app.database.engines import open_reader, open_writer
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.database.permits import Purpose, grant
@@ -21,6 +20,7 @@ from app.database.schema import migrate
 from app.database.stamping import put_stamp
 from settings import DatabaseSettings, DatabaseTarget
 from settings.connections import ConnectionSettings
+from tests.mishaps import MortalServer
 
 _OPTIONS: Final = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB", "autovacuum": "off"}
 _NAME: Final = "events"
@@ -44,11 +44,11 @@ class Cluster:
     """One database on a primary and its standbys; the ports stay the same across restarts."""
 
     directory: Path
-    primary: EmbeddedServer
+    primary: MortalServer
     port: int
-    standbys: list[EmbeddedServer] = field(default_factory=list)
+    standbys: list[MortalServer] = field(default_factory=list)
 
-    def add_standby(self, *, synchronous: bool = False) -> EmbeddedServer:
+    def add_standby(self, *, synchronous: bool = False) -> MortalServer:
         """Start one more standby; synchronous: COMMIT waits for it from now on."""
         name = f"standby{len(self.standbys) + 1}"
         standby = self.primary.standby(self.directory / name, name)
@@ -82,14 +82,14 @@ class Cluster:
         """The same to be read."""
         return open_reader(self.settings(*ports), process="tests", connections=quick(**variables))
 
-    def sql(self, script: str, server: EmbeddedServer | None = None) -> str:
+    def sql(self, script: str, server: MortalServer | None = None) -> str:
         """Run a script as the superuser, on the primary or on another server."""
         return (server or self.primary).sql(script, database=_NAME).strip()
 
     def remove(self) -> None:
         """Kill everything; nothing of it is needed any more."""
         with ThreadPoolExecutor() as together:
-            list(together.map(EmbeddedServer.kill, (self.primary, *self.standbys)))
+            list(together.map(MortalServer.kill, (self.primary, *self.standbys)))
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def prepared() -> Iterator[Path]:
 
 
 def _prepare(directory: Path) -> Path:
-    server = EmbeddedServer(directory=directory / "template", options=_OPTIONS)
+    server = MortalServer(directory=directory / "template", options=_OPTIONS)
     server.start()
     server.sql(f"CREATE DATABASE {_NAME}")
     settings = DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": server.url(_NAME)})
@@ -124,7 +124,7 @@ def cluster(template: Path, **options: str) -> Iterator[Cluster]:
     directory = Path(mkdtemp(dir=template.parent))
     directory.chmod(0o711)
     subprocess.run(["/bin/cp", "-a", str(template), str(directory / "primary")], check=True)
-    server = EmbeddedServer(directory=directory / "primary", options=_OPTIONS | options)
+    server = MortalServer(directory=directory / "primary", options=_OPTIONS | options)
     server.start()
     made = Cluster(directory, replace(server, preferred_port=server.port), server.port)
     try:

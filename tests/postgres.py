@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Final, Literal
 from uuid import uuid4
 
-from app.database.embedded import EmbeddedServer, Major
+from app.database.embedded import Major
 from app.database.engines import open_production_writer, open_writer
 from app.database.handles import WritableDatabase
 from app.database.permits import Purpose, grant
 from app.database.schema import migrate
-from app.database.stamping import put_stamp
+from app.database.stamp import put_stamp
 from settings import DatabaseSettings, DatabaseTarget
+from tests.mishaps import MortalServer
 
 FAST: Final = {
     "fsync": "off",
@@ -40,11 +41,11 @@ class Trio:
         elsewhere: the servers of those that are on another one.
     """
 
-    server: EmbeddedServer
+    server: MortalServer
     local: str
     render_dev: str
     render_prod: str
-    elsewhere: Mapping[str, EmbeddedServer] = field(default_factory=dict, kw_only=True)
+    elsewhere: Mapping[str, MortalServer] = field(default_factory=dict, kw_only=True)
 
     def environ(self, mode: int = 1) -> dict[str, str]:
         """The variables of an execution mode (design, section 2); production is always named.
@@ -82,16 +83,16 @@ class Servers:
     """The embedded servers of a test session, started when first asked for."""
 
     directory: Path
-    _running: dict[Version, EmbeddedServer] = field(default_factory=dict)
+    _running: dict[Version, MortalServer] = field(default_factory=dict)
 
-    def get(self, version: Version) -> EmbeddedServer:
+    def get(self, version: Version) -> MortalServer:
         """The running server of a version, with one migrated template for each environment."""
         if version not in self._running:
             directory = self.directory / f"pg{version}"
             if version == "debian":
-                server = EmbeddedServer(directory=directory, programs=DEBIAN, options=FAST)
+                server = MortalServer(directory=directory, programs=DEBIAN, options=FAST)
             else:
-                server = EmbeddedServer(directory=directory, version=version, options=FAST)
+                server = MortalServer(directory=directory, version=version, options=FAST)
             server.start()
             self._running[version] = server
             for target in DatabaseTarget:

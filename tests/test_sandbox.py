@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.database.embedded import EmbeddedServer
 from app.database.sandbox import Sandbox
 from tests.commands import DEADLINE, PROJECT, dance, environment
+from tests.mishaps import MortalServer
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_an_interrupted_sandbox_leaves_no_server_behind(
 
 def test_a_server_that_was_killed_starts_again(place: Path) -> None:
     """After a SIGKILL of every process the cluster recovers at the next start."""
-    server = EmbeddedServer(directory=place / "cluster")
+    server = MortalServer(directory=place / "cluster")
     server.start()
     server.sql("CREATE TABLE kept AS SELECT 1 AS one")
     server.kill()

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from app.database.driver import ReaderWritesError
-from app.database.embedded import EmbeddedServer, EmbeddedServerError
+from app.database.embedded import EmbeddedServerError
 from app.database.engines import open_production_reader, open_production_writer, open_reader
 from app.database.failures import DatabaseFailedError
 from app.database.guards import CopiedDatabaseError, WrongStampError
@@ -18,6 +18,7 @@ from app.database.stamping import put_stamp
 from app.database.tables import venues
 from settings import DatabaseSettings, DatabaseTarget
 from tests.cluster import cluster
+from tests.mishaps import MortalServer
 from tests.postgres import Trio
 
 PROD = DatabaseTarget.RENDER_PROD
@@ -138,7 +139,7 @@ def test_an_unreadable_system_identifier_leaves_oid_and_name(trio: Trio) -> None
 
 
 @pytest.fixture
-def standby(template: Path) -> Iterator[tuple[EmbeddedServer, DatabaseSettings]]:
+def standby(template: Path) -> Iterator[tuple[MortalServer, DatabaseSettings]]:
     """A streaming replica, and settings whose local database it is."""
     with cluster(template) as made:
         replica = made.add_standby()
@@ -146,7 +147,7 @@ def standby(template: Path) -> Iterator[tuple[EmbeddedServer, DatabaseSettings]]
 
 
 def test_a_standby_is_read_and_stays_read_only_when_it_is_promoted(
-    standby: tuple[EmbeddedServer, DatabaseSettings],
+    standby: tuple[MortalServer, DatabaseSettings],
 ) -> None:
     """A standby is the same database; promoted under an open connection, its reader still doesn't write.
 

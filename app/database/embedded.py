@@ -9,13 +9,12 @@ import pwd
 import random
 import secrets
 import shutil
-import signal
 import socket
 import stat
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
@@ -120,50 +119,6 @@ class EmbeddedServer:
         if self.pid is not None:
             self.run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
 
-    def kill(self) -> None:
-        """SIGKILL the postmaster and every backend, as a machine that fails would."""
-        family = self._family()
-        for process in family:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGKILL)
-        psutil.wait_procs(family, timeout=_DEADLINE)
-
-    def freeze(self) -> None:
-        """SIGSTOP the postmaster and every backend: the kernel still acknowledges, nobody answers."""
-        for process in self._family():
-            with suppress(psutil.NoSuchProcess):
-                process.suspend()
-
-    def thaw(self) -> None:
-        """Undo `freeze`."""
-        for process in self._family():
-            with suppress(psutil.NoSuchProcess):
-                process.resume()
-
-    def standby(self, directory: Path, name: str = "standby", *, port: int | None = None) -> "EmbeddedServer":
-        """A streaming replica of this running server, started and answering.
-
-        Args:
-            directory: of the replica.
-            name: what `synchronous_standby_names` of this server may call it.
-            port: preferred.
-        """
-        replica = replace(self, directory=directory, preferred_port=port)
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "password").touch(mode=0o600)
-        (directory / "password").write_text(self.password, encoding="ascii")
-        replica._let_server_user_in()  # noqa: SLF001 - its own
-        replica.run(
-            "pg_basebackup", "-D", str(replica.data), "-R", "-X", "stream", "-c", "fast", "--no-sync",
-            "-d", f"host=127.0.0.1 port={self.port} user={SUPERUSER} application_name={name}",
-        )  # fmt: skip
-        replica.start()
-        return replica
-
-    def promote(self) -> None:
-        """End recovery: this standby becomes a primary on a timeline of its own."""
-        self.run("pg_ctl", "-D", str(self.data), "-w", "promote")
-
     def remove(self) -> None:
         """Stop the server and delete its directory."""
         self.stop("immediate")
@@ -231,13 +186,6 @@ class EmbeddedServer:
             raise EmbeddedServerError(f"{command} failed: {said.strip()}\n{log}See {self.log}.")
         return str(said)
 
-    def _family(self) -> list[psutil.Process]:
-        pid = self.pid
-        if pid is None:
-            return []
-        postmaster = psutil.Process(pid)
-        return [postmaster, *postmaster.children(recursive=True)]
-
     def _pid_file(self) -> list[str]:
         try:
             lines = (self.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
@@ -252,13 +200,13 @@ class EmbeddedServer:
         password_file = self.directory / "password"
         password_file.touch(mode=0o600)
         password_file.write_text(secrets.token_urlsafe(24), encoding="ascii")
-        self._let_server_user_in()
+        self.let_server_user_in()
         self.run(
             "initdb", "-D", str(self.data), "-U", SUPERUSER, "--pwfile", str(password_file),
             "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync",
         )  # fmt: skip
 
-    def _let_server_user_in(self) -> None:
+    def let_server_user_in(self) -> None:
         """As root: make the server's user, give it the directory, and let it reach the wheel's programs."""
         if os.geteuid() != 0:
             return
