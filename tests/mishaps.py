@@ -1,6 +1,7 @@
 """A server to which everything happens that happens to servers."""
 
 import signal
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,10 @@ class MortalServer(EmbeddedServer):
         for process in family:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)
-        psutil.wait_procs(family, timeout=60)
+        while any(map(_lives, family)):
+            time.sleep(0.002)
+        # Dead, but perhaps not reaped yet by a sleepy init: the server must not count as running.
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def freeze(self) -> None:
         """SIGSTOP the postmaster and every backend: the kernel still acknowledges, nobody answers."""
@@ -64,3 +68,10 @@ class MortalServer(EmbeddedServer):
             return []
         postmaster = psutil.Process(pid)
         return [postmaster, *postmaster.children(recursive=True)]
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False

