@@ -12,7 +12,7 @@ from app.database.engines import open_production_writer, open_writer
 from app.database.handles import WritableDatabase
 from app.database.permits import Purpose, grant
 from app.database.schema import migrate
-from app.database.stamp import put_stamp
+from app.database.stamping import put_stamp
 from settings import DatabaseSettings, DatabaseTarget
 from tests.mishaps import MortalServer
 
