@@ -12,17 +12,17 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import insert, text
 
-from app.database.embedded import EmbeddedServer
 from app.database.engines import open_production_writer
 from app.database.failures import DatabaseUnreachableError
 from app.database.handles import WritableDatabase
 from app.database.permits import Purpose, grant
 from app.database.schema import migrate
-from app.database.stamp import put_stamp
+from app.database.stamping import put_stamp
 from app.database.tables import promotions
 from app.web.application import create_application
 from settings import DatabaseTarget, Settings
 from tests.cluster import QUICK, Cluster, cluster, quick
+from tests.mishaps import MortalServer
 from tests.postgres import Trio
 from tests.promoting import Scene, scene
 from tests.web import Readers, a_promotion, an_event, listening, publish, served, writing
@@ -144,12 +144,12 @@ def _locked(writer: WritableDatabase, table: str) -> Iterator[None]:
         yield
 
 
-def _until_held_up(made: Cluster, server: EmbeddedServer) -> None:
+def _until_held_up(made: Cluster, server: MortalServer) -> None:
     """Wait until the service's question waits for a lock of this server."""
     _until(made, server, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
 
 
-def _until(made: Cluster, server: EmbeddedServer, count: str) -> None:
+def _until(made: Cluster, server: MortalServer, count: str) -> None:
     """Wait until there is something to count."""
     deadline = time.monotonic() + _DEADLINE
     while made.sql(count, server) == "0":
