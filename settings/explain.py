@@ -122,7 +122,10 @@ def _sentence(reading: Reading, decision: Decision) -> str:
         return "nothing is decided: see the problems"
     how = f"explicit from {reading.source(TARGET)}" if decision.explicit else "inferred"
     production = _variable(decision, DatabaseTarget.RENDER_PROD)
-    leads = "not configured" if production is None else f"{decision.urls[production].label} from {production}"
+    given = [name for name in CHOICES[DatabaseTarget.RENDER_PROD][decision.on_render] if reading.text(name)]
+    leads = f"{given[0]} cannot be used" if given else "not configured"
+    if production is not None:
+        leads = f"{decision.urls[production].label} from {production}"
     return (
         f"{decision.target}, {how}; on Render: {'yes' if decision.on_render else 'no'}; {_access(decision)}; "
         f"production for promotion: {leads}"

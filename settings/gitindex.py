@@ -77,7 +77,7 @@ def _lists(git: str, file: str) -> bool:
             return False
         base, deleted = link
         names, _ = _names(Path(git, f"sharedindex.{base}").read_bytes(), oid)
-        return name in names and not _is_set(deleted, names.index(name))
+        return name in names and not is_set(deleted, names.index(name))
     except (OSError, ValueError, IndexError, struct.error):
         return False
 
@@ -133,7 +133,7 @@ def _link(index: bytes, oid: int, at: int) -> tuple[str, bytes] | None:
     return None
 
 
-def _is_set(bitmap: bytes, place: int) -> bool:
+def is_set(bitmap: bytes, place: int) -> bool:
     """Whether an EWAH bitmap has a bit: runs of 64 equal ones and words of 64, as many as the word before says."""
     if not bitmap:
         return False

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
 from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -117,6 +117,20 @@ class SettingsGroup(BaseSettings):
         del update  # a traceback printed with locals must not show it
         copied._accept(findings)  # noqa: SLF001  (an instance of this class)
         return copied
+
+    if not TYPE_CHECKING:  # as pydantic does, so that type checkers go on to know the fields as frozen
+        copy = model_copy  # pydantic's own, of long ago, checks nothing
+
+        @classmethod
+        def model_construct(cls, *_: object, **__: object) -> NoReturn:
+            """Refuse, because nothing would be checked."""
+            raise TypeError("settings are read from an environment: see from_environ")
+
+        def __setattr__(self, name: str, value: object) -> None:
+            """Refuse in words without the value, which pydantic would show."""
+            if not name.startswith("_"):
+                raise TypeError(f"settings are frozen: {name} is changed by model_copy(update=...)")
+            super().__setattr__(name, value)
 
     def texts(self) -> dict[str, str]:
         """The text of each variable that was set, passwords included: for making settings from settings."""

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -108,10 +109,13 @@ def test_production_from_elsewhere_never_uses_the_internal_name() -> None:
 
 
 def test_settings_are_frozen() -> None:
-    """Neither a field nor a second `__init__` changes them."""
+    """Neither a field nor a second `__init__` changes them; the value that was refused is not told."""
     database = DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": LOCAL})
+    with pytest.raises(TypeError, match="frozen: local_url is changed by model_copy") as caught:
+        database.local_url = DEV  # type: ignore[misc, assignment]  # that is the point
+    assert DEV not in "".join(format_exception(caught.value))
     with pytest.raises(ValidationError, match="frozen"):
-        database.target = DatabaseTarget.RENDER_PROD  # type: ignore[misc]  # that is the point
+        del database.target
     with pytest.raises(TypeError, match="frozen"):
         database.__init__()  # type: ignore[misc]  # that is the point
     assert database.target is DatabaseTarget.LOCAL
@@ -135,6 +139,20 @@ def test_a_copy_cannot_be_made_wrong() -> None:
         with pytest.raises(ConfigurationError) as caught:
             database.model_copy(update=update)
         assert [finding.rule for finding in caught.value.findings] == [rule]
+
+
+def test_nothing_gets_past_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pydantic's other ways to make a model take no values, or check them."""
+    monkeypatch.setenv("DATABASE_CONNECTION_STRING", LOCAL)
+    database = DatabaseSettings()
+    assert DatabaseSettings.model_validate({}) == database
+    assert DatabaseSettings.settings_cached() == database
+    with pytest.raises(TypeError, match="DATABASE_TARGET"):
+        DatabaseSettings.model_validate({"DATABASE_TARGET": "render_prod"})
+    with pytest.raises(TypeError, match="from_environ"):
+        DatabaseSettings.model_construct(target=DatabaseTarget.RENDER_PROD)
+    with pytest.raises(ConfigurationError, match="RENDER_EXTERNAL_DB_URL"):
+        database.copy(update={"target": "render_prod"})
 
 
 def test_a_group_can_be_replaced_by_another_of_its_kind() -> None:

@@ -2,14 +2,17 @@
 
 import os
 import shutil
+import struct
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from settings import DatabaseSettings, Rule
-from settings.gitindex import is_tracked
+from settings.gitindex import is_set, is_tracked
 
 LOCAL = "postgresql://user:password@localhost:5432/local"
 FORMATS = ("sha1", "sha256")
@@ -94,6 +97,27 @@ def test_a_split_index_is_read(tmp_path: Path, form: str) -> None:
     assert [path.name for path in (root / ".git").glob("sharedindex.*")] == shared
     git(root, "update-index", "--no-split-index")
     assert answers(root) == (False, True)
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.integers(0, 3), st.lists(st.integers(0, 2**64 - 1), max_size=3)),
+        max_size=5,
+    )
+)
+@example([(True, 0, [1, 2**63]), (False, 2, []), (True, 1, [5])])
+@settings(max_examples=50, deadline=None)
+def test_any_bitmap_is_read(parts: list[tuple[bool, int, list[int]]]) -> None:
+    """Runs of ones and of zeros, and words in between (gitformat-bitmap); beyond its end nothing is set."""
+    words, bits, last = list[int](), list[bool](), 0
+    for bit, run, literals in parts:
+        last = len(words)
+        words += [bit | run << 1 | len(literals) << 33, *literals]
+        bits += [bit] * 64 * run + [bool(word >> place & 1) for word in literals for place in range(64)]
+    bitmap = struct.pack(f">II{len(words)}QI", len(bits), len(words), *words, last)
+    assert [is_set(bitmap, place) for place in range(len(bits))] == bits
+    assert not any(is_set(bitmap, len(bits) + beyond) for beyond in (0, 1, 63, 64, 65, 1000))
+    assert not is_set(b"", 0)
 
 
 @pytest.mark.parametrize("form", FORMATS)
