@@ -13,7 +13,7 @@ from settings.findings import Finding, Rule, Source
 from settings.gitindex import is_tracked
 from settings.reading import EnvFile, Line, Sources
 
-SECRET_FILE: Final = Path("/etc/secrets/.env")  # where Render puts a secret file named .env
+SECRET_FILE: Final = "/etc/secrets/.env"  # noqa: S105  (where Render puts a secret file named .env)
 ROOT_MARKS: Final = (".git", "pyproject.toml")
 _LINE: Final = re.compile(
     r"""[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_]\w*)[ \t]*=[ \t]*
@@ -25,25 +25,25 @@ _NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _ESCAPE: Final = re.compile(r'\\([\\"$`])')
 
 
-def candidates(directory: Path) -> Iterator[Path]:
+def candidates(directory: str) -> Iterator[str]:
     """The places of a `.env` file: from a directory up to the project's root, then Render's secret file.
 
     Args:
-        directory: Where to begin; outside of a project only this directory counts.
+        directory: Where to begin, absolute; outside of a project only this directory counts.
     """
-    start = directory.absolute()
-    yield start / ".env"  # before the root is looked for, which takes longer than all the rest
+    yield f"{directory.rstrip('/')}/.env"  # before the root is looked for, which takes longer than all the rest
+    start = Path(directory)
     places = (start, *start.parents)
     root = next((place for place in places if any((place / mark).exists() for mark in ROOT_MARKS)), start)
     for place in places[1 : places.index(root) + 1]:
-        yield place / ".env"
+        yield str(place / ".env")
     yield SECRET_FILE
 
 
-def process_candidates() -> Iterable[Path]:
+def process_candidates() -> Iterable[str]:
     """The places of this process's `.env` file; only Render's secret file once the working directory is gone."""
     try:
-        return candidates(Path.cwd())
+        return candidates(os.getcwd())  # noqa: PTH109  (text, because paths take longer than all the rest)
     except FileNotFoundError:
         return (SECRET_FILE,)
 
@@ -59,37 +59,36 @@ def process_sources() -> Sources:
 
 
 @overload
-def read(path: Path, *, missing_ok: Literal[False] = False) -> EnvFile: ...
+def read(path: str, *, missing_ok: Literal[False] = False) -> EnvFile: ...
 @overload
-def read(path: Path, *, missing_ok: bool) -> EnvFile | None: ...
-def read(path: Path, *, missing_ok: bool = False) -> EnvFile | None:
+def read(path: str, *, missing_ok: bool) -> EnvFile | None: ...
+def read(path: str, *, missing_ok: bool = False) -> EnvFile | None:
     """Read one file; what is wrong with it becomes findings.
 
     Args:
-        path: The file.
+        path: The file, absolute.
         missing_ok: Whether to answer None, instead of a finding, when there is no such file.
     """
-    path = path.absolute()
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  (takes half as long)
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  (as above)
             data, mode = file.read(), os.fstat(file.fileno()).st_mode
     except OSError as error:
         if missing_ok and isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
             return None
         problem = f"cannot be read: {(error.strerror or 'unknown error').lower()}"
-        return EnvFile(path, findings=[_unreadable(path, problem, f"ls -ld {quote(str(path))}")])
+        return EnvFile(Path(path), findings=[_unreadable(path, problem, f"ls -ld {quote(path)}")])
     return _same(path, data, mode, is_tracked=is_tracked(path))
 
 
-def _understood(path: Path, data: bytes, mode: int, *, is_tracked: bool) -> EnvFile:
+def _understood(path: str, data: bytes, mode: int, *, is_tracked: bool) -> EnvFile:
     """What a file says, and who else may see it."""
-    exposed = () if path == SECRET_FILE else tuple(exposures(path, mode, is_tracked=is_tracked))
+    exposed = () if path == SECRET_FILE else tuple(exposures(Path(path), mode, is_tracked=is_tracked))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        remedy = f"file {quote(str(path))}"
-        return EnvFile(path, findings=[_unreadable(path, "is not UTF-8 text", remedy), *exposed])
-    return EnvFile(path, parse(text), exposed)
+        problem = _unreadable(path, "is not UTF-8 text", f"file {quote(path)}")
+        return EnvFile(Path(path), findings=[problem, *exposed])
+    return EnvFile(Path(path), parse(text), exposed)
 
 
 _same: Final = lru_cache(maxsize=1)(_understood)  # the same object again when nothing changed
@@ -128,11 +127,11 @@ def _value(match: re.Match[str]) -> str:
     return match["bare"] or ""
 
 
-def _unreadable(path: Path, problem: str, remedy: str) -> Finding:
+def _unreadable(path: str, problem: str, remedy: str) -> Finding:
     return Finding(
         rule=Rule.FILE_UNREADABLE,
-        variable=path.name,
+        variable=Path(path).name,
         problem=problem,
         remedy=remedy,
-        source=Source(path),
+        source=Source(Path(path)),
     )

@@ -134,12 +134,12 @@ def _sentence(reading: Reading, decision: Decision) -> str:
 
 def _files(reading: Reading) -> dict[str, str]:
     files: dict[str, str] = {}
-    found = None if reading.file is None else reading.file.path
+    found = None if reading.file is None else str(reading.file.path)
     for path in envfile.process_candidates():
         if path == found:
-            files[str(path)] = "read"
+            files[path] = "read"
         else:
-            files[str(path)] = "not looked for" if "read" in files.values() else "not there"
+            files[path] = "not looked for" if "read" in files.values() else "not there"
     return files
 
 

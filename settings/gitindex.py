@@ -15,7 +15,7 @@ RACY: Final = 2.0  # seconds; a file changed more recently may change again with
 _SHA256: Final = rb"(?im)^\s*objectformat\s*=\s*sha256\b"
 
 
-def is_tracked(path: Path) -> bool:
+def is_tracked(path: str) -> bool:
     """Whether the nearest repository around a file lists it in its index.
 
     Args:
@@ -24,13 +24,13 @@ def is_tracked(path: Path) -> bool:
     Returns:
         False also where there is no repository, or none whose index can be read.
     """
-    file = directory = os.fspath(path)
+    directory = path
     while directory:
         directory = directory.rpartition("/")[0]
         found = _repository(directory)
         if found is not None:
             git, index = found
-            name = file.removeprefix(f"{directory}/")
+            name = path.removeprefix(f"{directory}/")
             if time.time() - max(index.st_mtime, index.st_ctime) < RACY:
                 return _lists(git, name)
             return _listed(

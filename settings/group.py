@@ -89,7 +89,9 @@ class SettingsGroup(BaseSettings):
         """
         settings = cls.__new__(cls)
         findings = settings.examine(
-            cls.reading(Sources(environ, None if env_file is None else envfile.read(Path(env_file)))),
+            cls.reading(
+                Sources(environ, None if env_file is None else envfile.read(str(Path(env_file).absolute())))
+            ),
         )
         del environ  # a traceback printed with locals must not show it
         settings._accept(findings)  # noqa: SLF001  (an instance of this class)

@@ -144,7 +144,7 @@ def test_a_file_cannot_make_this_render(tmp_path: Path) -> None:
 def test_a_variable_has_the_place_that_counts(tmp_path: Path) -> None:
     """The real environment before the file; the file not for what only the platform may set; nothing for nothing."""
     path = written(tmp_path, "RENDER=true\nPORT=1\nWEB_HOST=h\n")
-    reading = Settings.reading(Sources({"PORT": ""}, read(path)))
+    reading = Settings.reading(Sources({"PORT": ""}, read(str(path))))
     names = ("RENDER", "PORT", "WEB_HOST", "WEB_THREADS")
     assert [reading.source(name) for name in names] == [None, Source(), Source(path, 3), None]
     assert [reading.source_in_file(name) for name in names] == [
@@ -218,8 +218,8 @@ def test_the_file_is_searched_up_to_the_root_of_the_project(
     inner.mkdir(parents=True)
     (project / "pyproject.toml").touch()
     written(tmp_path, "DATABASE_TARGET=render_prod\n")  # above the project: not its
-    assert list(candidates(inner)) == [
-        inner / ".env", project / "a" / ".env", project / ".env", SECRET_FILE,
+    assert list(candidates(str(inner))) == [
+        f"{inner}/.env", f"{project}/a/.env", f"{project}/.env", SECRET_FILE,
     ]  # fmt: skip
     monkeypatch.chdir(inner)
     assert process_sources().file is None
@@ -233,7 +233,8 @@ def test_outside_of_a_project_only_the_working_directory_counts(tmp_path: Path) 
     """A file far above, which nobody thinks of, chooses no database."""
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
-    assert list(candidates(inner)) == [inner / ".env", SECRET_FILE]
+    assert list(candidates(str(inner))) == [f"{inner}/.env", SECRET_FILE]
+    assert next(iter(candidates("/"))) == "/.env"
 
 
 def test_render_s_secret_file_is_read_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +242,7 @@ def test_render_s_secret_file_is_read_last(tmp_path: Path, monkeypatch: pytest.M
     secret = tmp_path / "secrets" / ".env"
     secret.parent.mkdir()
     secret.write_text("DATABASE_TARGET=render_dev\n")
-    monkeypatch.setattr("settings.envfile.SECRET_FILE", secret)
+    monkeypatch.setattr("settings.envfile.SECRET_FILE", str(secret))
     monkeypatch.chdir(tmp_path)
     found = process_sources().file
     assert found is not None
