@@ -15,12 +15,11 @@ from typing import Final
 
 from app.database.engines import open_reader, open_writer
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
-from app.database.permits import Purpose, grant
-from app.database.schema import migrate
-from app.database.stamping import put_stamp
+from app.database.permits import grant
 from settings import DatabaseSettings, DatabaseTarget
 from settings.connections import ConnectionSettings
 from tests.mishaps import MortalServer
+from tests.postgres import migrate_and_stamp
 
 _OPTIONS: Final = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB", "autovacuum": "off"}
 _NAME: Final = "events"
@@ -105,14 +104,9 @@ def _prepare(directory: Path) -> Path:
     server.start()
     server.sql(f"CREATE DATABASE {_NAME}")
     settings = DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": server.url(_NAME)})
-    for purpose in (Purpose.MIGRATION, Purpose.STAMPING):
-        database = open_writer(settings, process="tests", permit=grant(purpose, DatabaseTarget.LOCAL))
-        if purpose is Purpose.MIGRATION:
-            migrate(database)
-        else:
-            with database.write() as transaction:
-                put_stamp(transaction, who="tests")
-        database.dispose()
+    migrate_and_stamp(
+        lambda purpose: open_writer(settings, process="tests", permit=grant(purpose, DatabaseTarget.LOCAL))
+    )
     server.sql("CREATE TABLE written (id uuid PRIMARY KEY, by_whom int NOT NULL)", database=_NAME)
     server.stop()
     return server.directory

@@ -1,6 +1,6 @@
 """Real PostgreSQL for the tests: one server for each version, three fresh databases for each test."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +76,12 @@ class Trio:
         """
         name = getattr(self, database).rsplit("/", 1)[1]
         return self.elsewhere.get(database, self.server).sql(sql, database=name).splitlines()
+
+
+def migrate_and_stamp(open_for: Callable[[Purpose], WritableDatabase]) -> None:
+    """Make an empty database ready; it is opened for each of the two purposes."""
+    for purpose in (Purpose.MIGRATION, Purpose.STAMPING):
+        _put(open_for(purpose), stamped=purpose is Purpose.STAMPING)
 
 
 @dataclass

@@ -12,20 +12,19 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import insert, text
 
+from app.cli.visitors import Visitors
 from app.database.engines import open_production_writer
 from app.database.failures import DatabaseUnreachableError
 from app.database.handles import WritableDatabase
 from app.database.permits import Purpose, grant
-from app.database.schema import migrate
-from app.database.stamping import put_stamp
 from app.database.tables import promotions
 from app.web.application import create_application
 from settings import DatabaseTarget, Settings
 from tests.cluster import QUICK, Cluster, cluster, quick
 from tests.mishaps import MortalServer
-from tests.postgres import Trio
+from tests.postgres import Trio, migrate_and_stamp
 from tests.promoting import Scene, scene
-from tests.web import Readers, a_promotion, an_event, listening, publish, served, writing
+from tests.web import a_promotion, an_event, listening, publish, served, writing
 
 _DEADLINE = 60.0
 
@@ -53,16 +52,16 @@ def _promote(here: Scene, numbers: range) -> None:
         here.promote()
 
 
-def _only_whole_states(readers: Readers, numbers: range) -> None:
-    assert readers.errors == []
-    assert set(readers.states) <= {_whole(number) for number in numbers}
-    assert len(readers.states) > 1
+def _only_whole_states(visitors: Visitors, numbers: range) -> None:
+    assert visitors.errors == []
+    assert set(visitors.states) <= {_whole(number) for number in numbers}
+    assert len(visitors.states) > 1
 
 
-def _until_seen(readers: Readers, state: frozenset[str]) -> None:
+def _until_seen(visitors: Visitors, state: frozenset[str]) -> None:
     deadline = time.monotonic() + _DEADLINE
-    while not readers.states[state]:
-        assert time.monotonic() < deadline, readers.errors[:3]
+    while not visitors.states[state]:
+        assert time.monotonic() < deadline, visitors.errors[:3]
         time.sleep(0.02)
 
 
@@ -70,11 +69,11 @@ def test_visitors_see_whole_states_during_promotions(trio: Trio) -> None:
     """Every answer is one promoted state from its first to its last event, and none is an error."""
     with scene(trio) as here, served(trio) as address:
         _promote(here, range(1))
-        readers = Readers(address)
-        with readers.asking():
+        visitors = Visitors(address, "2026-01-01")
+        with visitors.asking():
             _promote(here, range(1, 9))
-            _until_seen(readers, _whole(8))
-    _only_whole_states(readers, range(9))
+            _until_seen(visitors, _whole(8))
+    _only_whole_states(visitors, range(9))
 
 
 @pytest.mark.deep
@@ -87,15 +86,15 @@ def test_visitors_see_whole_states_during_fifty_promotions_and_a_failover(trio: 
         there = replace(trio, render_prod=_url(made, "production"))
         with scene(there) as here, listening(Settings.from_environ(there.environ(4) | QUICK)) as address:
             _promote(here, range(1))
-            readers = Readers(address)
-            with readers.asking():
+            visitors = Visitors(address, "2026-01-01")
+            with visitors.asking():
                 _promote(here, range(1, 26))
-                _until_seen(readers, _whole(25))
+                _until_seen(visitors, _whole(25))
                 made.primary.kill()
                 standby.promote()
                 _promote(here, range(26, 51))
-                _until_seen(readers, _whole(50))
-    _only_whole_states(readers, range(51))
+                _until_seen(visitors, _whole(50))
+    _only_whole_states(visitors, range(51))
 
 
 def _url(made: Cluster, database: str) -> str:
@@ -117,15 +116,11 @@ def _add_production(made: Cluster) -> None:
     """A production database beside the cluster's own, migrated and stamped."""
     made.sql("CREATE DATABASE production")
     settings = _production(made).database
-    for purpose in (Purpose.MIGRATION, Purpose.STAMPING):
-        permit = grant(purpose, DatabaseTarget.RENDER_PROD)
-        database = open_production_writer(settings, permit, process="tests")
-        if purpose is Purpose.MIGRATION:
-            migrate(database)
-        else:
-            with database.write() as transaction:
-                put_stamp(transaction, who="tests")
-        database.dispose()
+    migrate_and_stamp(
+        lambda purpose: open_production_writer(
+            settings, grant(purpose, DatabaseTarget.RENDER_PROD), process="tests"
+        )
+    )
 
 
 _PATIENT = QUICK | {"DATABASE_STATEMENT_TIMEOUT": "20"}
@@ -235,15 +230,15 @@ def test_visitors_notice_nothing_of_a_failover(template: Path) -> None:
         standby = made.add_standby()
         made.sql(f"BEGIN; {_state(1)} COMMIT")
         with listening(_settings(made)) as address:
-            readers = Readers(address)
-            with readers.asking():
-                _until_seen(readers, _whole(1))
+            visitors = Visitors(address, "2026-01-01")
+            with visitors.asking():
+                _until_seen(visitors, _whole(1))
                 made.primary.kill()
                 standby.promote()
                 made.sql(f"BEGIN; {_state(2)} COMMIT", standby)
-                _until_seen(readers, _whole(2))
-    assert readers.errors == []
-    assert set(readers.states) == {_whole(1), _whole(2)}
+                _until_seen(visitors, _whole(2))
+    assert visitors.errors == []
+    assert set(visitors.states) == {_whole(1), _whole(2)}
 
 
 def test_a_backup_answers_when_nothing_else_does_and_says_how_old_it_is(trio: Trio) -> None:

@@ -1,17 +1,13 @@
 """A running web service for the tests, and events to show in it."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from http import HTTPStatus
-from threading import Event, Thread
+from threading import Thread
 from typing import Any, Final
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-import httpx
 import uvicorn
 from fastapi.testclient import TestClient
 from sqlalchemy import insert
@@ -162,45 +158,3 @@ def listening(settings: Settings) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
-
-
-@dataclass
-class Readers:
-    """Visitors who ask for the events without a pause, and what they were answered.
-
-    Attributes:
-        address: of the service.
-        states: how often each state was seen; a state is every event's name, so that half of one is another.
-        errors: what was no answer with status 200.
-    """
-
-    address: str
-    states: Counter[frozenset[str]] = field(default_factory=Counter)
-    errors: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def asking(self, readers: int = 3) -> Iterator[None]:
-        """They ask until the block ends."""
-        stop = Event()
-        threads = [Thread(target=self._ask, args=(stop,)) for _ in range(readers)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
-
-    def _ask(self, stop: Event) -> None:
-        with httpx.Client(timeout=60) as client:
-            while not stop.is_set():
-                try:
-                    answer = client.get(f"{self.address}/api/events?limit=200&from=2026-01-01")
-                except httpx.HTTPError as error:
-                    self.errors.append(repr(error))
-                    continue
-                if answer.status_code == HTTPStatus.OK:
-                    self.states[frozenset(event["name"] for event in answer.json()["events"])] += 1
-                else:
-                    self.errors.append(answer.text)

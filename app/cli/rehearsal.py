@@ -1,19 +1,17 @@
 """The rehearsal: all four modes as Render would run them, in processes of their own, under load."""
 
-import hashlib
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
 from rich.console import Console
 
+from app.cli.visitors import Visitors
 from app.database.embedded import free_port
 from app.database.sandbox import Sandbox
 from app.errors import AppError
@@ -28,46 +26,6 @@ _RENDER: Final = {"RENDER": "true", "RENDER_INSTANCE_ID": "rehearsal", "IS_PULL_
 
 class SurpriseError(AppError):
     """The rehearsal went otherwise than Render should. The step above is the one to look at."""
-
-
-@dataclass
-class Visitors:
-    """What visitors were answered while they asked for the events without a pause."""
-
-    address: str
-    answers: Counter[str] = field(default_factory=Counter)
-    states: Counter[str] = field(default_factory=Counter)
-
-    def ask(self, client: httpx.Client) -> None:
-        """Ask once, and count the answer and the state of the events that it shows."""
-        try:
-            answer = client.get(f"{self.address}/api/events", params={"limit": 200})
-        except httpx.HTTPError as error:
-            self.answers[type(error).__name__] += 1
-            return
-        self.answers[str(answer.status_code)] += 1
-        if answer.is_success:
-            self.states[hashlib.sha256(answer.content).hexdigest()] += 1
-
-    @contextmanager
-    def asking(self) -> Iterator[None]:
-        """Several visitors ask until the block ends."""
-        stop = threading.Event()
-
-        def visit() -> None:
-            with httpx.Client(timeout=_DEADLINE) as client:
-                while not stop.is_set():
-                    self.ask(client)
-
-        threads = [threading.Thread(target=visit) for _ in range(_VISITORS)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
 
 
 @dataclass(frozen=True)
@@ -93,7 +51,7 @@ class Rehearsal:
             before = _events(client)
             self._step(f"mode 4  the web service shows {len(before)} events", lambda: None)
             visitors = Visitors(address)
-            with visitors.asking():
+            with visitors.asking(_VISITORS):
                 reported = before[0]["key"]
                 self._step("        a visitor reports a cancellation", lambda: _report(client, reported))
                 self._step("mode 3  the cron job runs again, under load", lambda: _dance(cron, 0))
@@ -101,7 +59,7 @@ class Rehearsal:
                 self._step("mode 2  a laptop runs on dev: nothing is new", lambda: _dance(dev, 0))
                 self._step("mode 1  a laptop runs on its own database", lambda: _dance(laptop, 0))
             self._step("        what visitors saw", lambda: _seen(visitors))
-            self.console.print(f"          {visitors.answers['200']} answers, {len(visitors.states)} states")
+            self.console.print(f"          {visitors.states.total()} answers, {len(visitors.states)} states")
             doubted = next(event["key"] for event in _events(client) if not event["cancelled"])
             self._step("        a visitor reports another cancellation", lambda: _report(client, doubted))
             careless = {**cron, "PROMOTE_TO": ""}
@@ -207,8 +165,7 @@ def _still_there(client: httpx.Client, key: str) -> None:
 
 def _seen(visitors: Visitors) -> None:
     """Nobody met an error, and nobody saw more than the two states that there were."""
-    errors = {answer: count for answer, count in visitors.answers.items() if answer != "200"}
-    if errors or not visitors.answers:
-        raise SurpriseError(f"Visitors were answered {dict(visitors.answers)}.")
+    if visitors.errors or not visitors.states:
+        raise SurpriseError(f"Visitors met {len(visitors.errors)} errors, first: {visitors.errors[:3]}.")
     if len(visitors.states) > 2:  # noqa: PLR2004 - before and after the cancellation
         raise SurpriseError(f"Visitors saw {len(visitors.states)} states of the events where there were two.")
