@@ -1,34 +1,22 @@
 """Whether two drafts mean the same event: features, a score and a verdict. Pure, and symmetric."""
 
-import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import time
 from enum import Enum
-from functools import cached_property, lru_cache
 from typing import Final
 
 from rapidfuzz.fuzz import ratio, token_set_ratio, token_sort_ratio
 
 from app.pipeline.draft import Draft
-from app.pipeline.styles import styles_in
-from app.pipeline.text import fold
+from app.pipeline.naming import Name, name_of
+from app.pipeline.pages import page_of
 from app.pipeline.vocabulary import load
+from app.pipeline.whereabouts import Nearness, nearness, place_of
 
-_DATA: Final = load("matching")
-_LIMITS: Final[dict[str, int]] = _DATA["thresholds"]
-_COMMON: Final = frozenset(_DATA["common"])
-_GENERIC: Final = frozenset(_DATA["generic"]) | {
-    word for style in load("styles")["styles"] for word in fold(style).split()
-}
-_LESSONS: Final = frozenset(_DATA["lessons"])
-_SYNONYMS: Final = {fold(word): meaning for meaning, words in _DATA["synonyms"].items() for word in words}
-_SYNONYM: Final = re.compile(
-    r"\b(?:" + "|".join(sorted(map(re.escape, _SYNONYMS), key=len, reverse=True)) + r")\b"
-)
-_APART: Final = {
-    kind: re.compile(r"\b(?:" + "|".join(sorted(map(re.escape, words), key=len, reverse=True)) + r")\b")
-    for kind, words in _DATA["apart"].items()
-}
+_LIMITS: Final[dict[str, int]] = load("matching")["thresholds"]
+_LONGEST_JOINED: Final = 4
+"""Letters; a shorter word occurs in others by chance."""
 
 
 class Verdict(Enum):
@@ -51,60 +39,12 @@ _NO: Final = Match(Verdict.DIFFERENT, 0)
 _NEVER: Final = 101
 
 
-@dataclass(frozen=True)
-class Name:
-    """A name taken apart for comparing; what only a comparison asks is found when one asks.
-
-    Attributes:
-        written: as its source writes it.
-        text: folded, in one language.
-    """
-
-    written: str
-    text: str
-
-    @cached_property
-    def _words(self) -> frozenset[str]:
-        return frozenset(self.text.split())
-
-    @cached_property
-    def telling(self) -> tuple[str, ...]:
-        """The words that not every event has, sorted."""
-        return tuple(sorted(word for word in self._words - _COMMON if len(word) > 1))
-
-    @cached_property
-    def own(self) -> frozenset[str]:
-        """Those of them that no style or kind of event has; with none only its place makes it an event."""
-        return frozenset(self.telling) - _GENERIC
-
-    @cached_property
-    def is_lesson(self) -> bool:
-        """Whether it has a word for teaching."""
-        return not self._words.isdisjoint(_LESSONS)
-
-    @cached_property
-    def marks(self) -> tuple[frozenset[str], ...]:
-        """What tells rooms, levels and kinds apart, by kind."""
-        return tuple(frozenset(pattern.findall(self.text)) for pattern in _APART.values())
-
-    @cached_property
-    def styles(self) -> frozenset[str]:
-        """The dance styles that it names."""
-        return frozenset(styles_in(self.written))
-
-
-@lru_cache(maxsize=200_000)
-def name_of(text: str) -> Name:
-    """Take a name apart."""
-    return Name(text, _SYNONYM.sub(lambda match: _SYNONYMS[match[0]], fold(text)))
-
-
 def compare(one: Draft, other: Draft) -> Match:
     """Whether two drafts of one day mean the same event.
 
     Rules in order: other days, hours far apart, and marks that contradict (two rooms, two levels, a class and
-    a social) are two events. Then the place decides how near the names must be: the same place, no place
-    named, or two places, which only a shared page bridges (a moved venue).
+    a social) are two events. Then place and page decide how near the names must be: at one place, where one
+    names none, or at two places, which only a shared page in one city bridges (a moved venue).
     """
     if one.start_date != other.start_date:
         return _NO
@@ -120,7 +60,7 @@ def compare(one: Draft, other: Draft) -> Match:
     else:
         score, needed = _likeness(left, right), 0
     needed = max(needed, _needed(one, other, gap, is_common=not (left.own and right.own)))
-    if _each_has_its_own(left, right):
+    if needed > _LIMITS["event_page"] and _each_has_its_own(left, right, _place_words(one, other)):
         needed = max(needed, _LIMITS["own_words"])
     if score >= needed:
         return Match(Verdict.SAME, score)
@@ -130,33 +70,58 @@ def compare(one: Draft, other: Draft) -> Match:
 
 def _needed(one: Draft, other: Draft, gap: int | None, *, is_common: bool) -> int:
     """How alike the names must be, given where and when."""
-    same_page = one.url is not None and one.url == other.url
-    if one.venue is not None and other.venue is not None:
-        if one.venue.key == other.venue.key:
-            needed = _LIMITS["same_venue"]
-        else:
-            needed = _LIMITS["other_venue"] if same_page else _NEVER
+    page = page_of(one.url) if one.url and other.url and page_of(one.url) == page_of(other.url) else None
+    near = nearness(one.venue, other.venue) if one.venue and other.venue else Nearness.OPEN
+    if near is Nearness.SAME or near is Nearness.LIKELY:
+        if page and page.is_one_event and gap is not None and gap <= _LIMITS["lesson_minutes"]:
+            return _LIMITS["event_page"]
+        needed = _LIMITS["same_venue"] if near is Nearness.SAME else _LIMITS["likely_venue"]
+    elif near is Nearness.OPEN:
+        needed = _NEVER if is_common and not page else _LIMITS["unknown_venue"]
     else:
-        needed = _NEVER if is_common and not same_page else _LIMITS["unknown_venue"]
-    if gap is None and not same_page:
+        needed = _LIMITS["other_venue"] if page and near is Nearness.ELSEWHERE else _NEVER
+    if gap is None and not page:
         needed = max(needed, _LIMITS["unknown_venue"])
     elif gap is not None and gap > _LIMITS["minutes"]:
         needed = max(needed, _LIMITS["late_name"])
     return needed
 
 
-def _each_has_its_own(left: Name, right: Name) -> bool:
-    """Whether each names something that the other does not, a band or a colour; spellings of one word don't count."""
-    mine, yours = left.own - right.own, right.own - left.own
-    return bool(mine and yours) and not any(
-        ratio(one, other) >= _LIMITS["spelling"] for one in mine for other in yours
+def _each_has_its_own(left: Name, right: Name, place: frozenset[str]) -> bool:
+    """Whether each names something that the other does not, a band or a style, one of them a word of its own.
+
+    Spellings of one word don't count, nor words that the other joins, nor those of the place.
+    """
+    mine, yours = _missing(left.own - place, right), _missing(right.own - place, left)
+    return bool(
+        (mine and yours) or (mine and right.styles - left.styles) or (yours and left.styles - right.styles)
     )
 
 
+def _place_words(one: Draft, other: Draft) -> frozenset[str]:
+    return frozenset().union(*(place_of(draft.venue).words for draft in (one, other) if draft.venue))
+
+
+def _missing(words: Collection[str], other: Name) -> set[str]:
+    """The words that a name has in no spelling."""
+    return {
+        word
+        for word in words
+        if not (len(word) >= _LONGEST_JOINED and word in other.compact)
+        and not any(ratio(word, theirs) >= _LIMITS["spelling"] for theirs in other.text.split())
+    }
+
+
 def _contradict(left: Name, right: Name, gap: int | None) -> bool:
-    if left.is_lesson != right.is_lesson and (gap or 0) > _LIMITS["lesson_minutes"]:
+    if (left.is_lesson != right.is_lesson or left.asides != right.asides) and (gap or 0) > _LIMITS[
+        "lesson_minutes"
+    ]:
         return True
-    if left.styles and right.styles and left.styles.isdisjoint(right.styles):
+    if bool(left.asides) != bool(right.asides):
+        return True
+    if left.styles and right.styles and left.styles - right.styles and right.styles - left.styles:
+        return True
+    if left.numbers - right.numbers and right.numbers - left.numbers:
         return True
     return any(
         mine and yours and mine.isdisjoint(yours) for mine, yours in zip(left.marks, right.marks, strict=True)
@@ -164,12 +129,16 @@ def _contradict(left: Name, right: Name, gap: int | None) -> bool:
 
 
 def _likeness(left: Name, right: Name) -> int:
-    if left.text == right.text:
+    if left.compact == right.compact:
         return 100
     whole = max(ratio(left.text, right.text), token_sort_ratio(left.text, right.text))
+    joined = ratio(left.compact, right.compact)
+    if joined >= _LIMITS["joined"]:
+        whole = max(whole, joined)
     if left.telling and right.telling:
         telling = token_set_ratio(" ".join(left.telling), " ".join(right.telling))
-        shared = len(set(left.telling) & set(right.telling)) / min(len(left.telling), len(right.telling))
+        few, many = sorted((left, right), key=lambda name: (len(name.telling), name.text))
+        shared = 1 - len(_missing(few.telling, many)) / len(set(few.telling))
         return round(
             max(whole * (0.6 + 0.4 * shared), telling * (0.5 + 0.5 * shared) if shared else whole * 0.6)
         )

@@ -9,11 +9,14 @@ from operator import attrgetter
 from typing import Final
 
 from app.pipeline.draft import Draft, Event, listing
-from app.pipeline.matching import Verdict, compare, name_of
+from app.pipeline.matching import Verdict, compare
 from app.pipeline.merging import key_owner, merge
+from app.pipeline.naming import name_of
+from app.pipeline.pages import page_of
 from app.pipeline.questions import Question, Topic
 from app.pipeline.stage import Context, Work, ask
 from app.pipeline.text import digest
+from app.pipeline.whereabouts import landmarks, place_of
 
 _KEY: Final = attrgetter("key")
 _LARGEST_BLOCK: Final = 40
@@ -147,9 +150,11 @@ def _candidates(drafts: list[Draft]) -> list[tuple[int, int]]:
     blocks: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, draft in enumerate(drafts):
         if draft.url:
-            blocks["page", draft.url].append(index)
+            blocks["page", page_of(draft.url).name].append(index)
         if draft.venue:
             blocks["place", draft.venue.key].append(index)
+            for landmark in landmarks(draft.venue):
+                blocks["landmark", landmark].append(index)
     pairs = {
         pair
         for block in blocks.values()
@@ -162,7 +167,9 @@ def _candidates(drafts: list[Draft]) -> list[tuple[int, int]]:
 
 def _without_place(drafts: list[Draft]) -> set[tuple[int, int]]:
     """Pairs of a draft that names no place with those that share a word of its own."""
-    nowhere = {index for index, draft in enumerate(drafts) if draft.venue is None}
+    nowhere = {
+        index for index, draft in enumerate(drafts) if draft.venue is None or not place_of(draft.venue).words
+    }
     wanted = {word for index in nowhere for word in name_of(drafts[index].name).own}
     words: dict[str, list[int]] = defaultdict(list)
     for index, draft in enumerate(drafts if wanted else ()):
