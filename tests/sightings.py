@@ -70,7 +70,7 @@ def working(trio: Trio) -> Iterator[WritableDatabase]:
 def run_all(
     database: WritableDatabase,
     *sources: Saying,
-    days_later: int = 0,
+    days_later: float = 0,
     observer: Observer = SILENT,
     production: ReadOnlyDatabase | None = None,
     **plan: Any,

@@ -10,13 +10,15 @@ from rapidfuzz.fuzz import ratio, token_set_ratio, token_sort_ratio
 
 from app.pipeline.draft import Draft
 from app.pipeline.naming import Name, name_of
-from app.pipeline.pages import page_of
+from app.pipeline.pages import is_one_event, page_of
 from app.pipeline.vocabulary import load
 from app.pipeline.whereabouts import Nearness, nearness, place_of
 
 _LIMITS: Final[dict[str, int]] = load("matching")["thresholds"]
-_LONGEST_JOINED: Final = 4
-"""Letters; a shorter word occurs in others by chance."""
+_STEM: Final = 3
+"""Letters that are enough to know a word by its beginning."""
+_SHORT: Final = 4
+"""Letters; so short a word is another one when a letter differs, and occurs in others by chance."""
 
 
 class Verdict(Enum):
@@ -59,6 +61,9 @@ def compare(one: Draft, other: Draft) -> Match:
         score, needed = round(token_sort_ratio(left.text, right.text)), _LIMITS["one_source"]
     else:
         score, needed = _likeness(left, right), 0
+    if gap is not None and gap > _LIMITS["minutes"] and (left.telling or right.telling):
+        # Doors, lesson and first dance: at another hour a name that says more may be something else that evening.
+        score = min(score, round(ratio(" ".join(left.lasting), " ".join(right.lasting))))
     needed = max(needed, _needed(one, other, gap, is_common=not (left.own and right.own)))
     if needed > _LIMITS["event_page"] and _each_has_its_own(left, right, _place_words(one, other)):
         needed = max(needed, _LIMITS["own_words"])
@@ -73,7 +78,7 @@ def _needed(one: Draft, other: Draft, gap: int | None, *, is_common: bool) -> in
     page = page_of(one.url) if one.url and other.url and page_of(one.url) == page_of(other.url) else None
     near = nearness(one.venue, other.venue) if one.venue and other.venue else Nearness.OPEN
     if near is Nearness.SAME or near is Nearness.LIKELY:
-        if page and page.is_one_event and gap is not None and gap <= _LIMITS["lesson_minutes"]:
+        if page and is_one_event(page) and gap is not None and gap <= _LIMITS["lesson_minutes"]:
             return _LIMITS["event_page"]
         needed = _LIMITS["same_venue"] if near is Nearness.SAME else _LIMITS["likely_venue"]
     elif near is Nearness.OPEN:
@@ -90,12 +95,12 @@ def _needed(one: Draft, other: Draft, gap: int | None, *, is_common: bool) -> in
 def _each_has_its_own(left: Name, right: Name, place: frozenset[str]) -> bool:
     """Whether each names something that the other does not, a band or a style, one of them a word of its own.
 
-    Spellings of one word don't count, nor words that the other joins, nor those of the place.
+    Spellings of one word don't count, nor words that the other joins, nor those of the place, nor styles that the
+    other names with other words.
     """
-    mine, yours = _missing(left.own - place, right), _missing(right.own - place, left)
-    return bool(
-        (mine and yours) or (mine and right.styles - left.styles) or (yours and left.styles - right.styles)
-    )
+    mine = _missing(frozenset(left.telling) - place - left.style_words(right.styles), right)
+    yours = _missing(frozenset(right.telling) - place - right.style_words(left.styles), left)
+    return bool(mine and yours) and not (mine | yours).isdisjoint(left.own | right.own)
 
 
 def _place_words(one: Draft, other: Draft) -> frozenset[str]:
@@ -107,9 +112,17 @@ def _missing(words: Collection[str], other: Name) -> set[str]:
     return {
         word
         for word in words
-        if not (len(word) >= _LONGEST_JOINED and word in other.compact)
-        and not any(ratio(word, theirs) >= _LIMITS["spelling"] for theirs in other.text.split())
+        if not (len(word) >= _SHORT and word in other.compact)
+        and not any(_one_word(word, theirs) for theirs in other.text.split())
     }
+
+
+def _one_word(one: str, other: str) -> bool:
+    """Whether two words are one: cut off, inflected or misspelled; of a short word no other letter may differ."""
+    short, long = sorted((one, other), key=len)
+    if long.startswith(short) and len(short) >= _STEM:
+        return True
+    return one == other or (len(short) > _SHORT and ratio(one, other) >= _LIMITS["spelling"])
 
 
 def _contradict(left: Name, right: Name, gap: int | None) -> bool:
@@ -122,6 +135,8 @@ def _contradict(left: Name, right: Name, gap: int | None) -> bool:
     if left.styles and right.styles and left.styles - right.styles and right.styles - left.styles:
         return True
     if left.numbers - right.numbers and right.numbers - left.numbers:
+        return True
+    if left.rooms and right.rooms and left.rooms.isdisjoint(right.rooms):
         return True
     return any(
         mine and yours and mine.isdisjoint(yours) for mine, yours in zip(left.marks, right.marks, strict=True)

@@ -11,6 +11,7 @@ from app.pipeline.vocabulary import load
 
 _DATA: Final = load("matching")
 _COMMON: Final = frozenset(_DATA["common"])
+_UNTELLING: Final = _COMMON - {"dance", "social", "party"}
 _STYLE_WORDS: Final = frozenset(word for style in load("styles")["styles"] for word in fold(style).split())
 _GENERIC: Final = frozenset(_DATA["generic"]) | _STYLE_WORDS
 
@@ -30,6 +31,8 @@ _INCLUDED: Final = re.compile(
     rf"|{_LESSON.pattern}(?: \w+){{0,2}}? (?:and|then|included|before)\b"
 )
 
+_DIGIT: Final = re.compile(r"\d")
+_SIGN: Final = re.compile("[#&+/]")
 _HASHTAG: Final = re.compile(r"#(?=[^\W\d])(\w+)")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SPACED: Final = re.compile(r"\b(?:[^\W\d_] ){3,}[^\W\d_]\b")
@@ -45,6 +48,7 @@ _WHEN: Final = re.compile(
     r"|[$€£]\s?\d+(?:\.\d\d)?|\(?\b(?:ages\s+)?\d\d\+\)?",
     re.IGNORECASE,
 )
+_ROOM: Final = re.compile(r"\b(\w+) " + _any_of(_DATA["rooms"]))
 _NUMBER: Final = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th)?\b|\b(i{1,3}|iv)\b")
 _ROMAN: Final = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
 
@@ -60,10 +64,10 @@ class Name:
     def _words(self) -> str:
         """Folded, in one language, without date, hour, price and age: the event's own fields say those."""
         text = self.written
-        if any(mark in text for mark in "#&+/"):
-            text = _AND.sub(" and ", _HASHTAG.sub(lambda tag: _HUMP.sub(" ", tag[1]), text))
-        if any(letter.isdecimal() for letter in text):
+        if _DIGIT.search(text):
             text = _WHEN.sub(" ", text)
+        if _SIGN.search(text):
+            text = _AND.sub(" and ", _HASHTAG.sub(lambda tag: _HUMP.sub(" ", tag[1]), text))
         folded = _SPACED.sub(lambda match: match[0].replace(" ", ""), fold(text))
         return _SYNONYM.sub(lambda match: _SYNONYMS[match[0]], folded) or fold(self.written)
 
@@ -81,6 +85,11 @@ class Name:
     def telling(self) -> tuple[str, ...]:
         """The words that not every event has, sorted."""
         return tuple(sorted({word for word in self.text.split() if word not in _COMMON and len(word) > 1}))
+
+    @cached_property
+    def lasting(self) -> tuple[str, ...]:
+        """The telling words without a lesson that is part of the evening, and its doors."""
+        return tuple(word for word in Name(_INCLUDED.sub(" ", self.text)).telling if word != "doors")
 
     @cached_property
     def own(self) -> frozenset[str]:
@@ -105,9 +114,18 @@ class Name:
         )
 
     @cached_property
+    def rooms(self) -> frozenset[str]:
+        """The rooms that it names, by what tells them apart: the gold one, the blues one."""
+        return frozenset(word for word in _ROOM.findall(self.text) if word not in _UNTELLING)
+
+    @cached_property
     def asides(self) -> frozenset[str]:
         """What goes with an event without being it: its rehearsal, the party after it."""
         return frozenset(_ASIDE.findall(self.text))
+
+    def style_words(self, styles: frozenset[str]) -> frozenset[str]:
+        """Its words that may stand for any of these styles, where it names them all."""
+        return frozenset(self.telling) & _STYLE_WORDS if self.styles <= styles else frozenset()
 
     @cached_property
     def styles(self) -> frozenset[str]:

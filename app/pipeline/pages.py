@@ -2,7 +2,7 @@
 
 import re
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
 
 from app.pipeline.vocabulary import load
@@ -13,25 +13,18 @@ _PLATFORM: Final = re.compile(
 )
 
 
-class PageName(NamedTuple):
-    """A page, whatever way its link is written.
-
-    Attributes:
-        name: equal for links to one page.
-        is_one_event: by its address it is about one event, not a calendar or somebody's front page.
-    """
-
-    name: str
-    is_one_event: bool
+def page_of(url: str) -> str:
+    """The page that a URL in canonical form leads to, equal for all links to it; platforms name an event by a number."""
+    address = url.partition("://")[2].removeprefix("www.").removeprefix("m.").rstrip("/")
+    if ("eventbrite." in address or "facebook." in address) and (found := _PLATFORM.fullmatch(address)):
+        return f"{found[1] or found[2]} {found[3]}"
+    return address
 
 
-@lru_cache(maxsize=100_000)
-def page_of(url: str) -> PageName:
-    """The page that a URL in canonical form leads to; platforms name an event by a number."""
-    _, _, address = url.partition("://")
-    address = address.removeprefix("www.").removeprefix("m.")
-    if found := _PLATFORM.fullmatch(address):
-        return PageName(f"{found[1] or found[2]} {found[3]}", is_one_event=True)
-    parts = urlsplit(f"//{address}")
-    steps = [step for step in parts.path.casefold().split("/") if step]
-    return PageName(address.rstrip("/"), is_one_event=len(steps) > 1 and steps[-1] not in _LISTS)
+@lru_cache(maxsize=10_000)
+def is_one_event(page: str) -> bool:
+    """Whether a page is by its address about one event, not a calendar or somebody's front page."""
+    if page.startswith(("eventbrite ", "facebook ")):
+        return True
+    steps = [step for step in urlsplit(f"//{page}").path.casefold().split("/") if step]
+    return len(steps) > 1 and steps[-1] not in _LISTS

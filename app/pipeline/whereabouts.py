@@ -110,14 +110,6 @@ def nearness(one: Venue, other: Venue) -> Nearness:
     return Nearness.LIKELY if _alike(left, right) else Nearness.ELSEWHERE
 
 
-@lru_cache(maxsize=50_000)
-def landmarks(venue: Venue) -> tuple[str, ...]:
-    """What venues that may be the same have in common, at least one of it: a word of the name, or the address."""
-    place = place_of(venue)
-    words = [word[:4] for word in sorted(place.words)]
-    return (*words, f"{place.number} {place.street[:4]}") if place.number else tuple(words)
-
-
 def _same_address(left: Place, right: Place) -> bool:
     if left.number != right.number or ratio(left.street, right.street) < _SPELLING:
         return False
@@ -131,6 +123,9 @@ def _same_town(left: Place, right: Place) -> bool:
 
 
 def _alike(left: Place, right: Place) -> bool:
+    numbers = [{word for word in place.words if word.isdecimal()} for place in (left, right)]
+    if all(numbers) and numbers[0].isdisjoint(numbers[1]):
+        return False
     if ratio(left.name, right.name) >= _SPELLING:
         return True
     short, long = sorted((left.words, right.words), key=len)

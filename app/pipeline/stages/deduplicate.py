@@ -1,7 +1,7 @@
 """Deduplicate: drafts that mean the same event become one, under a key that no duplicate changes."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import combinations
@@ -15,8 +15,8 @@ from app.pipeline.naming import name_of
 from app.pipeline.pages import page_of
 from app.pipeline.questions import Question, Topic
 from app.pipeline.stage import Context, Work, ask
-from app.pipeline.text import digest
-from app.pipeline.whereabouts import landmarks, place_of
+from app.pipeline.text import digest, fold
+from app.pipeline.whereabouts import place_of
 
 _KEY: Final = attrgetter("key")
 _LARGEST_BLOCK: Final = 40
@@ -84,9 +84,10 @@ def compare_all(drafts: list[Draft]) -> Day:
     """What the rules say of the drafts of one day."""
     alike: dict[tuple[object, ...], list[Draft]] = defaultdict(list)
     for draft in drafts:
-        name = name_of(draft.name)
-        where = draft.venue.key if draft.venue else draft.url or (None if name.own else draft.key)
-        alike[name.text, draft.start_time, where].append(draft)
+        where = draft.venue.key if draft.venue else draft.url
+        if where is None and not name_of(draft.name).own:
+            where = draft.key
+        alike[fold(draft.name), draft.start_time, where].append(draft)
     # Members in a fixed order, and the nodes by their first: the order of the drafts must not matter.
     day = Day(
         sorted((sorted(members, key=_KEY) for members in alike.values()), key=lambda members: members[0].key)
@@ -142,19 +143,27 @@ def cluster(day: Day) -> list[list[Draft]]:
 
 
 def _candidates(drafts: list[Draft]) -> list[tuple[int, int]]:
-    """Pairs of one day worth comparing: at one place, on one page, or, where one names no place, with a word in common.
+    """Pairs of one day worth comparing.
 
-    Two places are two events unless a page is shared, so a word alone never brings those together: the pairs
-    grow with the events, not with their square.
+    Those at one place or on one page; where one's place has no address, those whose places share a word; where one
+    names no place, those whose names do. Two addresses are two events unless a page is shared, so a word alone
+    never brings those together: the pairs grow with the events, not with their square.
     """
     blocks: dict[tuple[str, str], list[int]] = defaultdict(list)
+    without_address: set[int] = set()
+    without_place: set[int] = set()
     for index, draft in enumerate(drafts):
         if draft.url:
-            blocks["page", page_of(draft.url).name].append(index)
+            blocks["page", page_of(draft.url)].append(index)
+        place = place_of(draft.venue) if draft.venue else None
         if draft.venue:
             blocks["place", draft.venue.key].append(index)
-            for landmark in landmarks(draft.venue):
-                blocks["landmark", landmark].append(index)
+        if place and place.number:
+            blocks["address", f"{place.number} {place.street[:3]}"].append(index)
+        elif place and place.words:
+            without_address.add(index)
+        if not (place and place.words):
+            without_place.add(index)
     pairs = {
         pair
         for block in blocks.values()
@@ -162,24 +171,32 @@ def _candidates(drafts: list[Draft]) -> list[tuple[int, int]]:
         for part in _small(block, drafts)
         for pair in combinations(part, 2)
     }
-    return sorted(pairs | _without_place(drafts))
+    pairs |= _sharing_a_word(drafts, without_address, _place_words)
+    return sorted(pairs | _sharing_a_word(drafts, without_place, _name_words))
 
 
-def _without_place(drafts: list[Draft]) -> set[tuple[int, int]]:
-    """Pairs of a draft that names no place with those that share a word of its own."""
-    nowhere = {
-        index for index, draft in enumerate(drafts) if draft.venue is None or not place_of(draft.venue).words
-    }
-    wanted = {word for index in nowhere for word in name_of(drafts[index].name).own}
+def _place_words(draft: Draft) -> Iterable[str]:
+    return {word[:3] for word in place_of(draft.venue).words} if draft.venue else ()
+
+
+def _name_words(draft: Draft) -> Iterable[str]:
+    return name_of(draft.name).own
+
+
+def _sharing_a_word(
+    drafts: list[Draft], vague: set[int], words_of: Callable[[Draft], Iterable[str]]
+) -> set[tuple[int, int]]:
+    """Pairs of a vague draft with those that share a word with it."""
+    wanted = {word for index in vague for word in words_of(drafts[index])}
     words: dict[str, list[int]] = defaultdict(list)
     for index, draft in enumerate(drafts if wanted else ()):
-        for word in name_of(draft.name).own & wanted:
+        for word in wanted.intersection(words_of(draft)):
             words[word].append(index)
     return {
         (min(one, other), max(one, other))
         for block in words.values()
         for part in _small(block, drafts)
-        for one in nowhere.intersection(part)
+        for one in vague.intersection(part)
         for other in part
         if one != other
     }
