@@ -56,7 +56,7 @@ def told_by(error: ConfigurationError) -> Iterator[tuple[str, str]]:
     )
 
 
-def rendered_from(error: ConfigurationError) -> Iterator[tuple[str, str]]:
+def rendered_from(error: BaseException) -> Iterator[tuple[str, str]]:
     """What the renderers of tracebacks make of an error; slow, so apart."""
     ours = _without_the_test(error)
     yield "rich", _rich(ours)
@@ -112,14 +112,17 @@ def _our_frames(error: BaseException) -> Iterator[FrameType]:
         step = step.tb_next
 
 
-def _without_the_test(error: ConfigurationError) -> ConfigurationError:
+def _without_the_test(error: BaseException) -> BaseException:
     step = error.__traceback__
     while step is not None and "/tests/" in step.tb_frame.f_code.co_filename:
         step = step.tb_next
-    return copy.copy(error).with_traceback(step)
+    ours = copy.copy(error).with_traceback(step)
+    ours.__cause__, ours.__context__ = error.__cause__, error.__context__
+    ours.__suppress_context__ = False  # what is merely hidden can be shown all the same
+    return ours
 
 
-def _rich(error: ConfigurationError) -> str:
+def _rich(error: BaseException) -> str:
     console = Console(file=io.StringIO(), width=200)
     console.print(
         Traceback.from_exception(
@@ -130,7 +133,7 @@ def _rich(error: ConfigurationError) -> str:
     return console.file.getvalue()
 
 
-def _loguru(error: ConfigurationError) -> str:
+def _loguru(error: BaseException) -> str:
     stream = io.StringIO()
     loguru_logger.remove()
     sink = loguru_logger.add(stream, diagnose=True, backtrace=False, colorize=False)

@@ -186,7 +186,7 @@ def test_an_old_index_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         b"DIRC\0\0\0\4\0\0\0\1" + b"\0" * 70,
         b"DIRC\0\0\0\2\0\0\0\1.env\0",
         b"DIRC\0\0\0\2\0\0\0\0link\0\0\0\x20" + b"1" * 50,
-        b".env\0" * 100,
+        b"JUNK\0\0\0\2\0\0\0\5" + b".env\0" * 100,
     ],
 )
 def test_an_index_that_cannot_be_read_lists_nothing(tmp_path: Path, content: bytes) -> None:

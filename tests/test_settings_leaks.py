@@ -16,6 +16,8 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
+from app.database.engines import open_reader
+from app.database.failures import DatabaseUnreachableError
 from settings import ConfigurationError, DatabaseSettings, Settings
 from settings.group import SettingsGroup
 from tests.leaks import rendered_from, shown_by, told_by
@@ -158,6 +160,18 @@ def test_no_environment_leaks(seed: int, variable: str, template: str) -> None:
     clean(load(case.environ | {variable: planted(template)}))
 
 
+def test_the_process_s_own_settings_leak_nothing_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Settings()`, which remembers what it made last time, tells nothing of that in an error later on."""
+    monkeypatch.setenv("DATABASE_CONNECTION_STRING", planted(GOOD[0]))
+    clean(Settings())
+    clean(Settings())
+    for template in BAD:
+        monkeypatch.setenv("DATABASE_CONNECTION_STRING", planted(template))
+        with pytest.raises(ConfigurationError) as caught:
+            Settings()
+        clean(caught.value)
+
+
 def test_settings_are_not_pickled() -> None:
     """A pickle would hold the passwords, so there is none; neither of settings nor of a URL of theirs."""
     loaded = Settings.from_environ({"DATABASE_CONNECTION_STRING": planted(GOOD[0])})
@@ -184,6 +198,22 @@ def test_the_library_underneath_logs_nothing(
     with caplog.at_level(logging.DEBUG):
         Settings()
     assert CANARY not in caplog.text
+
+
+def test_the_door_s_failure_shows_no_password_with_all_locals() -> None:
+    """A real connection failure of app/database, unlike one of SQLAlchemy's own frames, may be shown with locals."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    database = DatabaseSettings.from_environ(
+        {"DATABASE_CONNECTION_STRING": f"postgresql://user:{CANARY}@127.0.0.1:{port}/name"},
+    )
+    reader = open_reader(database, process="leaks")
+    with pytest.raises(DatabaseUnreachableError) as caught, reader.read():
+        pass
+    reader.dispose()
+    for way, text in rendered_from(caught.value):
+        assert CANARY not in text, way
+    assert CANARY not in f"{caught.value} {caught.value!r} {caught.value.args}"
 
 
 def test_an_engine_and_its_failures_show_no_password() -> None:
