@@ -123,14 +123,18 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _link(index: bytes, oid: int, at: int) -> tuple[str, bytes] | None:
-    """The shared index that a split index builds on, and the bitmap of the places in it that no longer count."""
-    while at < len(index) - oid:
-        signature, size = struct.unpack_from(">4sI", index, at)
-        at += 8
-        if signature == b"link":
-            return index[at : at + oid].hex(), index[at + oid : at + size]
-        at += size
-    return None
+    """The shared index that a split index builds on, and the bitmap of the places in it that no longer count.
+
+    Args:
+        index: The index.
+        oid: Bytes of an object's name.
+        at: Where its extensions begin; git writes this one first.
+    """
+    signature, size = struct.unpack_from(">4sI", index, at)
+    if signature != b"link":
+        return None
+    at += 8
+    return index[at : at + oid].hex(), index[at + oid : at + size]
 
 
 def is_set(bitmap: bytes, place: int) -> bool:
