@@ -6,9 +6,10 @@ from typing import Annotated, Final
 from pydantic import Field, SecretStr
 
 from settings.findings import Finding, Rule
-from settings.group import SecretUrl, SettingsGroup
+from settings.group import SettingsGroup
 from settings.marks import DatabaseUrls, OnRender
 from settings.reading import Reading
+from settings.secret_url import SecretUrl
 from settings.targets import CHOICES, DatabaseTarget
 from settings.urls import DatabaseUrl, parse
 from settings.values import split_urls

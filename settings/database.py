@@ -6,10 +6,11 @@ from pydantic import Field, SecretStr, computed_field
 
 from settings import targets
 from settings.findings import ConfigurationError, Finding, Rule
-from settings.group import SecretUrl, SettingsGroup
+from settings.group import SettingsGroup
 from settings.marks import SECRET, DatabaseUrls, FromDatabase, FromPlatform, OnRender
 from settings.reading import Reading
 from settings.rules import decide
+from settings.secret_url import SecretUrl
 from settings.targets import CHOICES, PLATFORM, READER, TARGET, Access, DatabaseTarget
 from settings.urls import SHAPE
 

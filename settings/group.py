@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
-from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
+from pydantic import BaseModel, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from settings import envfile
@@ -18,30 +18,6 @@ from settings.reading import Reading, Sources
 from settings.values import text_of, values
 
 _log = logging.getLogger(__name__)
-
-
-class SecretUrl(SecretStr):
-    """A database's URL: masked like any `SecretStr`, and not to be pickled either."""
-
-    def __eq__(self, other: object) -> bool:
-        """Whether another secret text is the same."""
-        return isinstance(other, SecretStr) and self.get_secret_value() == other.get_secret_value()
-
-    def __hash__(self) -> int:
-        """That of any secret text, since it may equal one."""
-        return super().__hash__()
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse, because a pickle holds the password."""
-        raise TypeError("a database's URL holds a password and is not pickled: read the settings anew")
-
-    def __copy__(self) -> Self:
-        """Itself: it never changes."""
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Itself: it never changes."""
-        return self
 
 
 class SettingsGroup(BaseSettings):

@@ -8,8 +8,9 @@ import pytest
 from pydantic import Field, SecretStr, model_validator
 
 from settings import ConfigurationError, Rule, Settings
-from settings.group import SecretUrl, SettingsGroup
+from settings.group import SettingsGroup
 from settings.marks import DatabaseUrls, FromPlatform
+from settings.secret_url import SecretUrl
 from settings.spelling import meant
 
 LOCAL = "postgresql://user:password@localhost:5432/local"
