@@ -19,6 +19,7 @@ from app.database.permits import grant
 from settings import DatabaseSettings, DatabaseTarget
 from settings.connections import ConnectionSettings
 from tests.mishaps import MortalServer
+from tests.namespace import FAR
 from tests.postgres import migrate_and_stamp
 
 _OPTIONS: Final = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB", "autovacuum": "off"}
@@ -109,6 +110,8 @@ def _prepare(directory: Path) -> Path:
     )
     server.sql("CREATE TABLE written (id uuid PRIMARY KEY, by_whom int NOT NULL)", database=_NAME)
     server.stop()
+    with (server.data / "pg_hba.conf").open("a") as access:
+        access.write(f"host all all {FAR} scram-sha-256\n")
     return server.directory
 
 

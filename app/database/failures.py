@@ -58,6 +58,8 @@ def driver_errors_become_ours(label: str) -> Iterator[None]:
         raise PoolExhaustedError(f"{label}: {PoolExhaustedError.__doc__}") from error
     except (DBAPIError, DriverError) as error:
         orig = error.orig if isinstance(error, DBAPIError) else error  # a raw cursor's error is the driver's
+        if isinstance(orig, InterfaceError) and isinstance(orig.__context__, DriverError):
+            orig = orig.__context__  # what closed the connection, not that ROLLBACK found it closed
         said = str(orig).strip()
         _forget_frames(error)
         if _is_lost(error, orig):
