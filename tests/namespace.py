@@ -98,21 +98,9 @@ def namespace() -> Iterator[Namespace]:
     _ip("netns", "add", name)
     try:
         _ip(
-            "link",
-            "add",
-            made.device,
-            "address",
-            _HERE,
-            "type",
-            "veth",
-            "peer",
-            "name",
-            "far",
-            "address",
-            _THERE,
-            "netns",
-            name,
-        )
+            "link", "add", made.device, "address", _HERE, "type", "veth",
+            "peer", "name", "far", "address", _THERE, "netns", name,
+        )  # fmt: skip
         _ip("address", "add", f"{ours}/30", "dev", made.device)
         _ip("link", "set", made.device, "up")
         _ip("-n", name, "address", "add", f"{theirs}/30", "dev", "far")
