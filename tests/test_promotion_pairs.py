@@ -7,14 +7,11 @@ import pytest
 from app.errors import AppError
 from app.promotion import rollback
 from app.promotion.script import Limits
-from tests.postgres import DEBIAN, Servers, Version
+from tests.postgres import Servers, Version, needs_debian
 from tests.promoting import CHANGES, ORIGIN, Scene, scene, seed_events
 from tests.promotion_schemas import DEFINITIONS, TYPES, Rows
 from tests.test_promotion_types import PLAIN
 
-needs_debian = pytest.mark.skipif(
-    DEBIAN is None, reason="no PostgreSQL of Debian's here; .ci/run installs it"
-)
 GERMAN = "ENCODING 'UTF8' LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'de'"
 WORDS = "INSERT INTO venues (key, name) VALUES ('café', 'Größe'), ('ætt', 'Ñandú'), ('Zoë', 'zoë'), ('plain', 'x');"
 

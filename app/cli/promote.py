@@ -12,6 +12,7 @@ import typer
 
 from app.cli.consent import ConsentMissingError, ask
 from app.cli.moving import Moving
+from app.cli.stopping import heeding_sigterm
 from app.database.engines import open_production_reader, open_production_writer, open_reader
 from app.database.guards import refuse_production
 from app.database.handles import ReadOnlyDatabase, WritableDatabase
@@ -170,7 +171,7 @@ def run(where: Places, request: Request, *, confirm: str | None) -> bool:
     seed = seed_of(confirm) if confirm else None
     if confirm and seed is None:
         raise NotADigestError
-    with Moving() as moving:
+    with heeding_sigterm(), Moving() as moving:
         request = replace(request, phase=moving.phase, moved=moving.moved)
         if not confirm and pinned is None and sys.stdin.isatty():
             confirm, seed = _ask(where, request, moving)

@@ -6,6 +6,7 @@ import typer
 
 from app.cli import consent
 from app.cli.promote import limits_of, places
+from app.cli.stopping import heeding_sigterm
 from app.database.origin import origin
 from app.promotion import report, rollback
 from settings import Settings
@@ -27,7 +28,7 @@ def command(
     the change back unless the working database changes too.
     """
     settings = Settings()
-    with places(settings) as where:
+    with heeding_sigterm(), places(settings) as where:
         made = rollback.plan(where.production, promotion)
         for line in report.rollback_lines(made):
             typer.echo(line)

@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 import psycopg2
+from psycopg2 import errorcodes
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
 from app.database.failures import DatabaseUnreachableError
@@ -34,6 +35,10 @@ class StalePlanError(TemporaryFailure):
 
 class UnverifiedError(AppError):
     """What was written differs from the source; everything was rolled back. A trigger of production may have changed it."""
+
+
+class StatementTimeoutError(TemporaryFailure):
+    """Production was too slow; nothing was written. Try again when it has less to do, or raise DATABASE_STATEMENT_TIMEOUT."""
 
 
 class UnknownOutcomeError(TemporaryFailure):
@@ -69,6 +74,7 @@ def stage_and_run(
         AlreadyRunningError: another promotion holds the lock.
         StalePlanError: production is not what the plan saw.
         UnverifiedError: the result is not what the plan says.
+        StatementTimeoutError: production was too slow.
         UnknownOutcomeError: nobody can say whether it was committed.
         TemporaryFailure: the link was lost, or a lock or timeout ended the transaction; nothing was written.
     """
@@ -126,6 +132,8 @@ def _run(cursor: Cursor, script: str) -> None:
             raise StalePlanError(f"{said}\nNothing was written. Plan again.") from error
         if error.pgcode == UNVERIFIED:
             raise UnverifiedError(f"{said}\n{UnverifiedError.__doc__}") from error
+        if error.pgcode == errorcodes.QUERY_CANCELED and "statement timeout" in said:
+            raise StatementTimeoutError(f"{said}\n{StatementTimeoutError.__doc__}") from error
         raise
 
 

@@ -20,6 +20,11 @@ STALE: Final = "DP001"
 UNVERIFIED: Final = "DP002"
 """SQLSTATE: what was written is not what was to be written."""
 
+_PATIENCE: Final = """PERFORM set_config('lock_timeout', (1000 * extract(epoch FROM least(
+      current_setting('lock_timeout')::interval, current_setting('deadlock_timeout')::interval / 2)))::int::text, true);"""
+"""Whoever holds one table and waits for another gives way before the server looks for deadlocks: it would end
+the one that came last, which may be a visitor."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -89,17 +94,20 @@ def message(
 
 def lock(stagings: Sequence[Staging], limits: Limits) -> str:
     """SQL for a block that takes the lock, in a few attempts, and notes when."""
-    tables = ", ".join(sorted(staging.table.relation.quoted for staging in stagings))
+    first, *others = sorted(staging.table.relation.quoted for staging in stagings)
     # SHARE ROW EXCLUSIVE keeps other writers out, and neither readers nor foreign keys' row locks.
+    mode = "IN SHARE ROW EXCLUSIVE MODE"
+    rest = f"{_PATIENCE} LOCK TABLE {', '.join(others)} {mode};" if others else ""
     return f"""FOR _attempt IN 1..{limits.lock_attempts} LOOP
   BEGIN
-    LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE {first} {mode}; {rest}
     EXIT;
   EXCEPTION WHEN lock_not_available THEN
     IF _attempt = {limits.lock_attempts} THEN RAISE; END IF;
     PERFORM pg_sleep(_attempt * 0.2);
   END;
 END LOOP;
+PERFORM set_config('lock_timeout', '{limits.lock_timeout}s', true);
 _begun := clock_timestamp();"""
 
 
