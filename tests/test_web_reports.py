@@ -81,19 +81,6 @@ def test_a_report_is_a_kind_and_a_message_and_nothing_else(trio: Trio) -> None:
     assert trio.query("render_prod", "SELECT count(*) FROM event_reports") == ["0"]
 
 
-def test_a_report_cannot_touch_anything_else(trio: Trio) -> None:
-    """SQL in every place that a visitor fills in ends as text, and the events stay as they are."""
-    publish(trio, an_event("one"))
-    attack = "'); DELETE FROM events; --"
-    before = trio.query("render_prod", "SELECT md5(events::text) FROM events")
-    with service(trio) as client:
-        assert client.post(f"/api/events/{attack}/reports", json=REPORT).status_code == 422
-        assert client.post("/api/events/none/reports", json=REPORT).status_code == 404
-        assert client.post("/api/events/one/reports", json=REPORT | {"message": attack}).status_code == 201
-    assert trio.query("render_prod", "SELECT message FROM event_reports") == [attack]
-    assert trio.query("render_prod", "SELECT md5(events::text) FROM events") == before
-
-
 def test_one_visitor_cannot_send_many(trio: Trio) -> None:
     """The limit counts per visitor, through the proxy's header when one is set, and says when to come back."""
     publish(trio, an_event("one"))
@@ -112,14 +99,3 @@ def test_one_visitor_cannot_send_many(trio: Trio) -> None:
         )
     assert int(refused.headers["retry-after"]) == 3600
     assert trio.query("render_prod", "SELECT count(*) FROM event_reports") == ["5"]
-
-
-def test_a_body_that_is_too_long_is_not_read(trio: Trio) -> None:
-    """It is refused with 413 whether its length was announced or not."""
-    publish(trio, an_event("one"))
-    with service(trio) as client:
-        announced = client.post("/api/events/one/reports", content=b"x" * 20_000)
-        streamed = client.post("/api/events/one/reports", content=iter([b"x" * 9_000] * 3))
-    for answer in (announced, streamed):
-        assert answer.status_code == 413
-        assert answer.headers["content-type"] == "application/problem+json"

@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64encode
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -13,13 +14,22 @@ from app.database.tables import promotions, runs, stage_runs
 from app.web.application import create_application
 from app.web.charts import Change, bars_of
 from settings import Settings
-from tests.postgres import Trio
+from tests.postgres import Servers, Trio
 from tests.promoting import CHANGES, scene, seed_events
 from tests.web import a_promotion, a_run, service, writing
+
+pytestmark = pytest.mark.xdist_group("web-status")
 
 TOKEN = "-".join(["status"] * 3)
 ELSEWHERE = ("203.0.113.9", 4711)
 HERE = ("127.0.0.1", 4711)
+
+
+@pytest.fixture(scope="module")
+def quiet(servers: Servers) -> Iterator[Trio]:
+    """Databases that the tests only read."""
+    with servers.trio(18) as trio:
+        yield trio
 
 
 def _visit(trio: Trio, client: tuple[str, int], mode: int = 4, **variables: str) -> TestClient:
@@ -31,15 +41,15 @@ def _basic(password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(f"operator:{password}".encode()).decode()}
 
 
-def test_the_status_page_opens_here_or_with_the_token(trio: Trio) -> None:
+def test_the_status_page_opens_here_or_with_the_token(quiet: Trio) -> None:
     """On this machine it is open; from elsewhere only the token opens it, as bearer or as a browser's password."""
-    with _visit(trio, HERE) as here:
+    with _visit(quiet, HERE) as here:
         assert here.get("/status").status_code == 200
-    with _visit(trio, ELSEWHERE) as elsewhere:
+    with _visit(quiet, ELSEWHERE) as elsewhere:
         closed = elsewhere.get("/status")
         assert closed.status_code == 403
         assert "WEB_STATUS_TOKEN" in closed.json()["detail"]
-    with _visit(trio, ELSEWHERE, WEB_STATUS_TOKEN=TOKEN) as elsewhere:
+    with _visit(quiet, ELSEWHERE, WEB_STATUS_TOKEN=TOKEN) as elsewhere:
         asked = elsewhere.get("/status")
         assert (asked.status_code, asked.headers["www-authenticate"]) == (401, 'Basic realm="status"')
         assert elsewhere.get("/status", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
@@ -48,17 +58,17 @@ def test_the_status_page_opens_here_or_with_the_token(trio: Trio) -> None:
             assert elsewhere.get("/status", headers=wrong).status_code == 401
 
 
-def test_a_proxy_on_this_machine_opens_nothing(trio: Trio) -> None:
+def test_a_proxy_on_this_machine_opens_nothing(quiet: Trio) -> None:
     """A request that somebody forwarded comes from elsewhere, whatever its peer is."""
-    with _visit(trio, HERE) as here:
+    with _visit(quiet, HERE) as here:
         assert here.get("/status", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 403
-    with _visit(trio, HERE, WEB_VISITOR_HEADER="CF-Connecting-IP") as here:
+    with _visit(quiet, HERE, WEB_VISITOR_HEADER="CF-Connecting-IP") as here:
         assert here.get("/status").status_code == 403
 
 
-def test_guessing_the_token_is_slowed_down(trio: Trio) -> None:
+def test_guessing_the_token_is_slowed_down(quiet: Trio) -> None:
     """After some wrong tokens there are no more tries."""
-    with _visit(trio, ELSEWHERE, WEB_STATUS_TOKEN=TOKEN, WEB_REPORT_LIMITS="3/minute") as elsewhere:
+    with _visit(quiet, ELSEWHERE, WEB_STATUS_TOKEN=TOKEN, WEB_REPORT_LIMITS="3/minute") as elsewhere:
         answers = [elsewhere.get("/status", headers=_basic(f"guess {n}")).status_code for n in range(5)]
     assert answers == [401, 401, 401, 429, 429]
 
@@ -67,20 +77,20 @@ def test_guessing_the_token_is_slowed_down(trio: Trio) -> None:
     ("mode", "word", "access"),
     [(1, "LOCAL", "read-write"), (2, "DEV", "read-write"), (4, "PRODUCTION", "read-write")],
 )
-def test_the_badge_says_where_one_is(trio: Trio, mode: int, word: str, access: str) -> None:
+def test_the_badge_says_where_one_is(quiet: Trio, mode: int, word: str, access: str) -> None:
     """The status page names the environment and what this process may do; visitors see it outside production."""
-    with _visit(trio, HERE, mode) as client:
+    with _visit(quiet, HERE, mode) as client:
         html = client.get("/status").text
         visitors = client.get("/").text
     assert f"<strong>{word}</strong>" in html
     assert access in html
     assert (f"<strong>{word}</strong>" in visitors) == (mode != 4)
-    assert trio.server.password not in html
+    assert quiet.server.password not in html
 
 
-def test_an_inferred_production_is_shown_as_read_only(trio: Trio) -> None:
+def test_an_inferred_production_is_shown_as_read_only(quiet: Trio) -> None:
     """Nobody named the target: PRODUCTION, read-only, and the page says why reports are closed."""
-    variables = {name: text for name, text in trio.environ(4).items() if name != "DATABASE_TARGET"}
+    variables = {name: text for name, text in quiet.environ(4).items() if name != "DATABASE_TARGET"}
     with TestClient(create_application(Settings.from_environ(variables)), client=HERE) as client:
         html = client.get("/status").text
     assert "read-only" in html
@@ -160,10 +170,10 @@ def test_the_chart_has_a_bar_for_each_change() -> None:
     assert tall.title == "2 Jan 2027 03:04: 100 inserted"
 
 
-def test_the_process_lives_whether_or_not_the_database_does(trio: Trio) -> None:
+def test_the_process_lives_whether_or_not_the_database_does(quiet: Trio) -> None:
     """A database that is gone makes /readyz 503 and leaves /livez alone; pages and API say it in their own form."""
-    gone = trio.environ(4) | {
-        "RENDER_EXTERNAL_DB_URL": trio.render_prod + "_gone",
+    gone = quiet.environ(4) | {
+        "RENDER_EXTERNAL_DB_URL": quiet.render_prod + "_gone",
         "DATABASE_RETRY_FOR": "0.1",
     }
     with TestClient(create_application(Settings.from_environ(gone)), client=HERE) as client:
@@ -174,7 +184,7 @@ def test_the_process_lives_whether_or_not_the_database_does(trio: Trio) -> None:
         problem = client.get("/api/events")
         assert problem.status_code == 503
         assert problem.headers["retry-after"]
-        assert trio.server.password not in problem.text
+        assert quiet.server.password not in problem.text
         assert "gone" not in problem.text
         page = client.get("/", headers={"Accept": "text/html"})
         assert page.status_code == 503
@@ -184,10 +194,13 @@ def test_the_process_lives_whether_or_not_the_database_does(trio: Trio) -> None:
         assert "It does not answer. Check that it runs" in status.text
 
 
-def test_a_service_in_front_of_the_right_database_is_ready(trio: Trio) -> None:
+def test_a_service_in_front_of_the_right_database_is_ready(quiet: Trio) -> None:
     """It answers, so it is ready; one whose URL leads to another environment is not."""
-    with service(trio) as client:
+    with service(quiet) as client:
         assert client.get("/readyz").json() == {"status": "up"}
-    swapped = trio.environ(4) | {"RENDER_EXTERNAL_DB_URL": trio.render_dev, "RENDER_DEV_EXTERNAL_DB_URL": ""}
+    swapped = quiet.environ(4) | {
+        "RENDER_EXTERNAL_DB_URL": quiet.render_dev,
+        "RENDER_DEV_EXTERNAL_DB_URL": "",
+    }
     with TestClient(create_application(Settings.from_environ(swapped))) as client:
         assert client.get("/readyz").json() == {"status": "wrong database"}

@@ -7,8 +7,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGEST_BODY: Final = 16 * 1024
-"""Bytes; the longest report is 2,000 characters, of up to 12 bytes each when escaped in JSON."""
+LARGEST_BODY: Final = 32 * 1024
+"""Bytes; the longest report is 2,000 characters, of up to 12 bytes each when escaped in JSON or a form."""
 
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
