@@ -13,7 +13,7 @@ from app.pipeline.sources.entry import Entry
 from app.pipeline.sources.fetching import Fetcher
 from app.pipeline.sources.listing import KINDS
 
-MACHINERY = {"crawling", "entry", "failures", "fetching", "formats", "listing", "places"}
+MACHINERY = {"crawling", "entry", "failures", "fetching", "formats", "listing", "paging", "places"}
 
 
 @pytest.mark.parametrize("module", KINDS.values(), ids=KINDS)

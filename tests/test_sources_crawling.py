@@ -1,7 +1,8 @@
 """Websites, Eventbrite and Facebook over the wire, against a local site that serves their shapes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -377,6 +378,60 @@ def test_facebook_refusing_the_token_is_a_failure(tmp_path: Path, site: Site) ->
     assert "of-the-test" not in str(failure.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "token", "path", "body"),
+    [
+        (
+            'kind = "eventbrite"\napi = "{0}"\norganisers = ["1", "2"]\n',
+            "EVENTBRITE_TOKEN",
+            "/organizers/{0}/events/",
+            lambda number, more: {
+                "events": [api_event(number)],
+                "pagination": {"has_more_items": bool(more), "continuation": more},
+            },
+        ),
+        (
+            'kind = "facebook"\ngraph = "{0}"\npages = ["1", "2"]\n',
+            "FACEBOOK_TOKEN",
+            "/{0}/events",
+            lambda number, more: {
+                "data": [graph_event(number)],
+                "paging": {"cursors": {"after": more}, **({"next": "https://x.example"} if more else {})},
+            },
+        ),
+    ],
+)
+def test_a_page_of_an_api_that_is_down_hides_nothing_else(
+    tmp_path: Path, site: Site, *, kind: str, token: str, path: str, body: Callable[[int, str | None], object]
+) -> None:
+    """The other lists are read, and the pages that it led to last time; only when all are down the source fails."""
+    down: set[str] = set()
+
+    def answer(_: Headers) -> Response:
+        asked = urlsplit(site.asked[-1])
+        owner = "1" if asked.path == path.format("1") else "2"
+        page = "next" if "next" in asked.query else "first"
+        if "all" in down or f"{owner} {page}" in down:
+            return Response(b"", 403)
+        more = "next" if (owner, page) == ("1", "first") else None
+        return Response(json.dumps(body(int(owner) * 10 + (page == "next"), more)).encode())
+
+    site.otherwise = answer
+    source = Source(tmp_path, kind.format(site.url), {token: "of-the-test"})
+    assert names(source.collect()) == ["Event 10", "Event 11", "Event 20"]
+    source.memory.places = {
+        place: replace(known, etag=None, digest="") for place, known in source.memory.places.items()
+    }
+    down.add("1 first")
+    found = source.collect()
+    assert names(found) == ["Event 11", "Event 20"]
+    (unread,) = [finding for finding in found if isinstance(finding, Unread)]
+    assert (unread.place, unread.reason[-11:]) == (f"{site.url}{path.format('1')} (page 1)", "answers 403")
+    down.add("all")
+    with pytest.raises(SourceError, match="and so for all its"):
+        source.collect()
+
+
 def test_facebooks_ical_export_is_read_and_never_named(tmp_path: Path, site: Site) -> None:
     """The export's address is a key: the place has another name."""
     site.page("/ical?uid=1&key=hush", CALENDAR, "text/calendar")
@@ -416,6 +471,23 @@ def test_one_place_of_many_that_fails_is_told_and_the_others_are_read(
     assert [finding.place for finding in found if isinstance(finding, Unread)] == ["nowhere"]
     with pytest.raises(SourceError, match="and so for all its 2 places"):
         Source(tmp_path, f'kind = "{kind}"\nplaces = ["nowhere", "{site.url}/bad"]\n').collect()
+
+
+def test_the_next_day_finds_the_next_occurrences_of_a_schedule(tmp_path: Path, site: Site) -> None:
+    """A page with a schedule is read again although it did not change: its window moved."""
+    said = {
+        "@type": "Event",
+        "name": "Salsa",
+        "eventSchedule": {"repeatFrequency": "P1W", "startDate": "2026-03-06"},
+    }
+    site.page("/events/salsa", f'<script type="application/ld+json">{json.dumps(said)}</script>')
+    for kind in ("websites", "jsonld"):
+        listed = "pages" if kind == "websites" else "places"
+        entry = f'kind = "{kind}"\n{listed} = ["{site.url}/events/salsa"]\nhorizon_days = 7\n'
+        source = Source(tmp_path, entry)
+        for day, expected in ((5, 6), (12, 13)):
+            found = sightings(source.collect(date(2026, 3, day)))
+            assert [one.start_date.day for one in found] == [expected]
 
 
 def test_a_sign_in_page_in_place_of_a_calendar_fails_the_source(tmp_path: Path, site: Site) -> None:

@@ -18,6 +18,7 @@ from app.pipeline.sources.formats.feed import read_feed
 from app.pipeline.sources.formats.links import links_of
 from app.pipeline.sources.formats.moments import read_moment, read_time
 from app.pipeline.sources.formats.origin import Origin
+from app.pipeline.sources.formats.schedule import Days
 from app.pipeline.sources.formats.structured_data import read_structured_data
 from app.pipeline.sources.formats.table import read_table
 from app.pipeline.sources.formats.text import decode, one_line, plain
@@ -36,7 +37,7 @@ def _calendar(body: bytes) -> Iterable[Sighting | Reject]:
 
 def _page(body: bytes) -> Iterable[Sighting | Reject]:
     links_of(decode(body), URL, ("event",))
-    return read_structured_data(decode(body), ORIGIN, URL)
+    return read_structured_data(decode(body), ORIGIN, URL, Days(FIRST, FIRST + timedelta(days=40)))
 
 
 PARSERS: dict[str, Parser] = {

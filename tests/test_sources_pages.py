@@ -10,10 +10,12 @@ from app.pipeline.sources.failures import SourceError
 from app.pipeline.sources.formats.feed import read_feed
 from app.pipeline.sources.formats.links import links_of
 from app.pipeline.sources.formats.origin import Origin
+from app.pipeline.sources.formats.schedule import Days
 from app.pipeline.sources.formats.structured_data import read_structured_data
 from app.pipeline.sources.formats.text import decode
 
 URL = "https://www.hall.example/events/"
+DAYS = Days(date(2026, 3, 1), date(2026, 6, 30))
 ORIGIN = Origin(source="hall", kind="jsonld", place=URL)
 EVENT: dict[str, object] = {"@type": "DanceEvent", "name": "Salsa", "startDate": "2026-03-06T20:00:00-08:00"}
 
@@ -23,7 +25,9 @@ def read(*scripts: object, body: str = "") -> list[Sighting | Reject]:
     written = "".join(
         f'<script type="application/ld+json">{json.dumps(script)}</script>' for script in scripts
     )
-    return list(read_structured_data(f"<html><head>{written}</head><body>{body}</body></html>", ORIGIN, URL))
+    return list(
+        read_structured_data(f"<html><head>{written}</head><body>{body}</body></html>", ORIGIN, URL, DAYS)
+    )
 
 
 def one(**fields: object) -> Sighting:
@@ -186,7 +190,7 @@ def test_a_script_that_is_no_json_is_a_reject_and_the_others_stay() -> None:
         '<script type="application/ld+json">{"@type": "Event", }</script>\n'
         f'<script type="application/ld+json">\n<!-- {json.dumps(EVENT)} -->\n</script></head></html>'
     )
-    bad, good = read_structured_data(page, ORIGIN, URL)
+    bad, good = read_structured_data(page, ORIGIN, URL, DAYS)
     assert isinstance(bad, Reject)
     assert bad.line == 3
     assert bad.reason.startswith("invalid JSON-LD")
@@ -198,7 +202,7 @@ def test_line_breaks_inside_json_texts_are_forgiven() -> None:
     page = (
         '<script type="application/ld+json">{"@type":"Event","name":"A\nB","startDate":"2026-03-06"}</script>'
     )
-    (found,) = read_structured_data(page, ORIGIN, URL)
+    (found,) = read_structured_data(page, ORIGIN, URL, DAYS)
     assert isinstance(found, Sighting)
     assert found.name == "A B"
 
@@ -233,7 +237,7 @@ def test_microdata_is_read_too_and_not_twice() -> None:
 )
 def test_broken_html_still_gives_its_events(page: str) -> None:
     """Unclosed, misnested and mislabelled pages are read as browsers read them."""
-    (found,) = read_structured_data(page, ORIGIN, URL)
+    (found,) = read_structured_data(page, ORIGIN, URL, DAYS)
     assert isinstance(found, Sighting)
 
 

@@ -13,7 +13,8 @@ from app.pipeline.sources.fetching import Fetcher, Page, Request
 from app.pipeline.sources.formats.calendar import read_calendar
 from app.pipeline.sources.formats.feed import read_feed
 from app.pipeline.sources.formats.links import is_calendar, links_of, site_of
-from app.pipeline.sources.formats.structured_data import read_structured_data
+from app.pipeline.sources.formats.schedule import Days
+from app.pipeline.sources.formats.structured_data import read_structured_data, repeats
 from app.pipeline.sources.formats.text import decode
 
 
@@ -86,6 +87,10 @@ class _Crawl:
     """Pages asked for, by site of the seed."""
     unread: list[Unread] = field(default_factory=list)
 
+    @property
+    def _days(self) -> Days:
+        return Days(self.today, self.today + timedelta(days=self.limits.horizon_days))
+
     def steps(self, addresses: Sequence[str], seed: Seed, *, found: bool) -> Iterator[_Step]:
         """The places that are new and within the site's budget."""
         site = site_of(seed.address) or seed.address
@@ -133,21 +138,20 @@ class _Crawl:
         findings = [
             _labelled(finding, seed) if isinstance(finding, Sighting) else finding for finding in said
         ]
-        if is_calendar(page.request.address) or not _is_calendar(page):
+        if is_calendar(page.request.address) or not (_is_calendar(page) or repeats(page.body)):
             self.fetcher.remember(page, links)
         return findings, links
 
     def _parsed(self, page: Page) -> tuple[Sequence[Sighting | Reject], tuple[str, ...]]:
         origin = self.entry.origin(page.request.place)
         if _is_calendar(page):
-            last = self.today + timedelta(days=self.limits.horizon_days)
             text = decode(page.body, page.content_type)
-            return list(read_calendar(text, origin, self.today, last)), ()
+            return list(read_calendar(text, origin, *self._days)), ()
         if _is_feed(page):
             findings, links = read_feed(page.body, origin, page.url)
             return findings, tuple(link for link in links if site_of(link) == site_of(page.url))
         text = decode(page.body, page.content_type)
-        structured = list(read_structured_data(text, origin, page.url))
+        structured = list(read_structured_data(text, origin, page.url, self._days))
         return structured, links_of(text, page.url, self.limits.follow)
 
 

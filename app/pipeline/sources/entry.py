@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from app.pipeline.sources.fetching import Request
 from app.pipeline.sources.formats.origin import Origin
 
-READER = 1
+READER = 2
 """Raised when a format's reader reads more than before, so that unchanged places are read once more."""
 
 

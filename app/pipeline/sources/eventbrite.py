@@ -7,18 +7,20 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, StringConstraints, model_validator
 
-from app.pipeline.event import Finding, Reject, Sighting, Unchanged
+from app.pipeline.event import Finding, Reject, Sighting
 from app.pipeline.sources.crawling import Limits, Seed, crawl
 from app.pipeline.sources.entry import Address, Entry
 from app.pipeline.sources.failures import SourceError
-from app.pipeline.sources.fetching import Fetcher, Page
+from app.pipeline.sources.fetching import Fetcher, Page, Request
 from app.pipeline.sources.formats.eventbrite_api import read_events
 from app.pipeline.sources.formats.origin import Origin
 from app.pipeline.sources.formats.table import read_table
 from app.pipeline.sources.formats.text import decode
+from app.pipeline.sources.paging import Asking, read_lists
 from app.pipeline.sources.places import read_places
 
-_MOST_API_PAGES = 50
+_HORIZON_DAYS = 120
+"""How many days from today a page's repeating events are written out."""
 
 
 class Search(BaseModel):
@@ -79,11 +81,12 @@ def collect(settings: Settings, fetcher: Fetcher, today: date) -> Iterator[Findi
         for number in range(1, settings.pages + 1)
     ]
     if settings.credentials:
-        for organiser in settings.organisers:
-            yield from _api(settings, fetcher, organiser)
+        lists = [_asking(settings, organiser) for organiser in settings.organisers]
+        alone = not (settings.exports or settings.searches)
+        yield from read_lists(settings, fetcher, lists, read_events, alone=alone)
     else:
         seeds += [Seed(f"{settings.site}/o/{organiser}") for organiser in settings.organisers]
-    limits = Limits(follow=("/e/",), depth=1, max_pages=settings.max_events, horizon_days=1)
+    limits = Limits(follow=("/e/",), depth=1, max_pages=settings.max_events, horizon_days=_HORIZON_DAYS)
     alone = not settings.exports and not (settings.credentials and settings.organisers)
     try:
         yield from crawl(settings, fetcher, today, seeds, limits, alone=alone)
@@ -95,26 +98,21 @@ def collect(settings: Settings, fetcher: Fetcher, today: date) -> Iterator[Findi
         ) from error
 
 
-def _api(settings: Settings, fetcher: Fetcher, organiser: str) -> Iterator[Finding]:
-    """An organiser's events, page after page."""
-    query = {"status": "live,canceled", "expand": "venue,organizer,ticket_availability"}
-    for number in range(1, _MOST_API_PAGES + 1):
-        request = settings.request(
-            f"{settings.api}/organizers/{organiser}/events/?{urlencode(query)}",
+def _asking(settings: Settings, organiser: str) -> Asking:
+    """For an organiser's events through the API."""
+    events = f"{settings.api}/organizers/{organiser}/events/"
+
+    def ask(number: int, continuation: str | None) -> Request:
+        query = {"status": "live,canceled", "expand": "venue,organizer,ticket_availability"}
+        if continuation:
+            query["continuation"] = continuation
+        return settings.request(
+            f"{events}?{urlencode(query)}",
             credentials=settings.credentials,
-            shown_as=f"{settings.api}/organizers/{organiser}/events/ (page {number})",
+            shown_as=f"{events} (page {number})",
         )
-        page = fetcher.read(request)
-        if page.unchanged:
-            yield Unchanged(source=settings.name, place=page.request.place)
-            more = next(iter(page.memory.links), None)
-        else:
-            findings, more = read_events(page.body, settings.origin(page.request.place))
-            yield from findings
-        fetcher.remember(page, (more,) if more else ())
-        if not more:
-            return
-        query["continuation"] = more
+
+    return ask
 
 
 def _read_export(page: Page, origin: Origin) -> Iterator[Sighting | Reject]:

@@ -8,17 +8,17 @@ from urllib.parse import urlencode
 
 from pydantic import Field, PrivateAttr, SecretStr, StringConstraints
 
-from app.pipeline.event import Finding, Reject, Sighting, Unchanged
+from app.pipeline.event import Finding, Reject, Sighting
 from app.pipeline.sources.entry import Address, Entry
 from app.pipeline.sources.failures import SourceSkippedError
-from app.pipeline.sources.fetching import Fetcher, Page
+from app.pipeline.sources.fetching import Fetcher, Page, Request
 from app.pipeline.sources.formats.calendar import read_calendar
 from app.pipeline.sources.formats.graph_api import FIELDS, read_events
 from app.pipeline.sources.formats.origin import Origin
 from app.pipeline.sources.formats.text import decode
+from app.pipeline.sources.paging import Asking, read_lists
 from app.pipeline.sources.places import read_page
 
-_MOST_API_PAGES = 50
 _EXPORT = "Facebook iCal export"
 
 
@@ -57,8 +57,8 @@ def collect(settings: Settings, fetcher: Fetcher, today: date) -> Iterator[Findi
     if not with_token and not settings.export:
         wanted = ("FACEBOOK_TOKEN", "FACEBOOK_ICAL_URL") if settings.pages else ("FACEBOOK_ICAL_URL",)
         raise SourceSkippedError(settings.name, wanted)
-    for page in with_token:
-        yield from _graph(settings, fetcher, page)
+    lists = [_asking(settings, page) for page in with_token]
+    yield from read_lists(settings, fetcher, lists, read_events, alone=not settings.export)
     if settings.export:
         request = settings.request(settings.export, today=today, shown_as=_EXPORT)
         last = today + timedelta(days=settings.horizon_days)
@@ -66,26 +66,21 @@ def collect(settings: Settings, fetcher: Fetcher, today: date) -> Iterator[Findi
         yield from read_page(settings, fetcher, fetcher.read(request), read)
 
 
-def _graph(settings: Settings, fetcher: Fetcher, page_id: str) -> Iterator[Finding]:
-    """A page's coming events, cursor by cursor."""
-    query = {"fields": ",".join(FIELDS), "time_filter": "upcoming", "limit": "50"}
-    for number in range(1, _MOST_API_PAGES + 1):
-        request = settings.request(
-            f"{settings.graph}/{page_id}/events?{urlencode(query)}",
+def _asking(settings: Settings, page_id: str) -> Asking:
+    """For a page's coming events."""
+    events = f"{settings.graph}/{page_id}/events"
+
+    def ask(number: int, after: str | None) -> Request:
+        query = {"fields": ",".join(FIELDS), "time_filter": "upcoming", "limit": "50"}
+        if after:
+            query["after"] = after
+        return settings.request(
+            f"{events}?{urlencode(query)}",
             credentials=settings.credentials,
-            shown_as=f"{settings.graph}/{page_id}/events (page {number})",
+            shown_as=f"{events} (page {number})",
         )
-        page = fetcher.read(request)
-        if page.unchanged:
-            yield Unchanged(source=settings.name, place=page.request.place)
-            more = next(iter(page.memory.links), None)
-        else:
-            findings, more = read_events(page.body, settings.origin(page.request.place))
-            yield from findings
-        fetcher.remember(page, (more,) if more else ())
-        if not more:
-            return
-        query["after"] = more
+
+    return ask
 
 
 def _read_export(page: Page, origin: Origin, *, first: date, last: date) -> Iterator[Sighting | Reject]:

@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from app.pipeline.event import Reject, Sighting
 from app.pipeline.sources.formats.moments import Moment, read_moment
 from app.pipeline.sources.formats.origin import Origin
+from app.pipeline.sources.formats.schedule import Days, Times, occurrences
 from app.pipeline.sources.formats.text import one_line, plain
 
 Item = dict[str, Any]
@@ -16,6 +17,9 @@ Item = dict[str, Any]
 _OTHER_EVENTS: Final = frozenset({"Festival", "CourseInstance", "Hackathon"})
 _NOT_EVENTS: Final = frozenset({"PublicationEvent", "UserInteraction"})
 _NOT_TAKING_PLACE: Final = ("EventCancelled", "EventPostponed")
+
+MOST_SCHEDULES: Final = 20
+"""Schedules of one event that are read."""
 
 
 class _Venue(NamedTuple):
@@ -39,31 +43,67 @@ def event_type_of(item: Item) -> str:
     return ""
 
 
-def read_event(
-    item: Item, known: Mapping[str, Item], origin: Origin, url: str, line: int | None
-) -> Sighting | Reject:
-    """One event.
+class Around(NamedTuple):
+    """What an item is read with."""
 
-    Args:
-        item: the JSON-LD object.
-        known: the page's objects by `@id`, to which others refer.
-        origin: where it was read.
-        url: base of relative links.
-        line: where its script begins.
-    """
+    origin: Origin
+    """Where it was read."""
+    url: str
+    """Base of relative links."""
+    days: Days
+    """For which events that repeat are written out."""
+    known: Mapping[str, Item]
+    """The page's objects by `@id`, to which others refer."""
+    line: int | None = None
+    """Where its script begins."""
+
+
+def read_event(item: Item, around: Around) -> Iterator[Sighting | Reject]:
+    """One event, or the occurrences of one that repeats."""
+    origin, line = around.origin, around.line
     raw = json.dumps(item, ensure_ascii=False)[:4_000]
-    name = one_line(_text(item.get("name")))
+    name = one_line(_text(item.get("name"))) or "an event"
+    times = _times(item)
+    schedules = [_resolved(schedule, around.known) for schedule in _many(item.get("eventSchedule"))]
+    expanded = False
+    for schedule in schedules[:MOST_SCHEDULES]:
+        try:
+            found = occurrences(schedule, times if isinstance(times, Times) else None, around.days)
+        except (ValueError, OverflowError) as error:
+            yield origin.reject(f"{name}: its eventSchedule {error}", raw, line)
+            continue
+        expanded = True
+        for occurrence in found:
+            yield _sighting(item, around, occurrence, raw, repeated=True)
+    if expanded:
+        return
+    if isinstance(times, Times):
+        yield _sighting(item, around, times, raw)
+    elif not schedules:
+        yield origin.reject(f"{name}: {times}", raw, line)
+
+
+def _times(item: Item) -> Times | str:
+    """When it starts and ends by itself, or why that cannot be said."""
     try:
         start = read_moment(_text(item.get("startDate")) or "no startDate")
-        end = _end(_text(item.get("endDate")), start)
+        return Times(start, _end(_text(item.get("endDate")), start))
     except (ValueError, OverflowError) as error:
-        return origin.reject(f"{name or 'an event'}: {error}", raw, line)
-    venue = _venue(_resolved(item.get("location"), known), known)
-    page = _link(item, url)
+        return str(error)
+
+
+def _sighting(
+    item: Item, around: Around, times: Times, raw: str, *, repeated: bool = False
+) -> Sighting | Reject:
+    name = one_line(_text(item.get("name")))
+    start, end = times
+    venue = _venue(_resolved(item.get("location"), around.known), around.known)
+    page = _link(item, around.url)
     status = _text(item.get("eventStatus"))
-    price, currency = _price(item, known)
-    return origin.sighting(
-        reference=_reference(item, page, name, start, venue),
+    price, currency = _price(item, around.known)
+    reference = _reference(item, page, name, start, venue)
+    return around.origin.sighting(
+        reference=f"{reference} {start.clock or ''}".rstrip() if repeated else reference,
         name=name,
         start_date=start.day,
         start_time=start.clock,
@@ -75,12 +115,12 @@ def read_event(
         dance_style=", ".join(one_line(_text(word)) for word in _many(item.get("keywords"))),
         price=price,
         currency=currency,
-        organiser=_named(_resolved(item.get("organizer"), known)),
+        organiser=_named(_resolved(item.get("organizer"), around.known)),
         url=page,
         cancelled=status.endswith(_NOT_TAKING_PLACE),
         updated=_text(item.get("dateModified")),
         notes=("postponed",) if status.endswith("EventPostponed") else (),
-        line=line,
+        line=around.line,
         raw=raw,
         **venue._asdict(),
     )

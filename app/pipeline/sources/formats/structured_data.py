@@ -9,7 +9,8 @@ from lxml import etree, html
 
 from app.pipeline.event import Reject, Sighting
 from app.pipeline.sources.formats.origin import Origin
-from app.pipeline.sources.formats.schema_org import Item, event_type_of, read_event
+from app.pipeline.sources.formats.schedule import Days
+from app.pipeline.sources.formats.schema_org import Around, Item, event_type_of, read_event
 
 DEEPEST: Final = 40
 """Levels of nesting that are looked into."""
@@ -31,6 +32,11 @@ class Script(NamedTuple):
     line: int | None
 
 
+def repeats(body: bytes) -> bool:
+    """Whether a page may describe events that repeat, so that another day finds others in it."""
+    return b"eventSchedule" in body
+
+
 def parse_html(text: str) -> html.HtmlElement | None:
     """The tree of a page, however broken; None when nothing in it is markup."""
     # lxml takes no text that declares its own encoding, and stops at a NUL.
@@ -44,7 +50,7 @@ def parse_html(text: str) -> html.HtmlElement | None:
         return None
 
 
-def read_structured_data(text: str, origin: Origin, url: str) -> Iterator[Sighting | Reject]:
+def read_structured_data(text: str, origin: Origin, url: str, days: Days) -> Iterator[Sighting | Reject]:
     """The events that a page describes for machines.
 
     An event that is described twice (JSON-LD and microdata, a list and its items) is taken as first read.
@@ -53,6 +59,7 @@ def read_structured_data(text: str, origin: Origin, url: str) -> Iterator[Sighti
         text: the page.
         origin: where it was read.
         url: base of relative links.
+        days: for which events that repeat are written out.
 
     Yields:
         A sighting for each event, a reject for each event or script that makes no sense.
@@ -61,7 +68,8 @@ def read_structured_data(text: str, origin: Origin, url: str) -> Iterator[Sighti
     if tree is None:
         return
     seen: set[str] = set()
-    for finding in (*_from_scripts(tree, origin, url), *_from_microdata(text, tree, origin, url)):
+    around = Around(origin, url, days, {})
+    for finding in (*_from_scripts(tree, around), *_from_microdata(text, tree, around)):
         if isinstance(finding, Sighting):
             if finding.reference in seen:
                 continue
@@ -69,18 +77,18 @@ def read_structured_data(text: str, origin: Origin, url: str) -> Iterator[Sighti
         yield finding
 
 
-def _from_scripts(tree: html.HtmlElement, origin: Origin, url: str) -> Iterator[Sighting | Reject]:
+def _from_scripts(tree: html.HtmlElement, around: Around) -> Iterator[Sighting | Reject]:
     for script in _scripts(tree):
         try:
             document = _load(script.text)
         except (ValueError, RecursionError) as error:
-            yield origin.reject(f"invalid JSON-LD: {error}", script.text, script.line)
+            yield around.origin.reject(f"invalid JSON-LD: {error}", script.text, script.line)
             continue
         items = list(_items(document))
         known = {str(item["@id"]): item for item in items if "@id" in item and len(item) > 1}
         for item in items:
             if event_type_of(item):
-                yield read_event(item, known, origin, url, script.line)
+                yield from read_event(item, around._replace(known=known, line=script.line))
 
 
 def _scripts(tree: html.HtmlElement) -> Iterator[Script]:
@@ -110,26 +118,24 @@ def _items(value: Any, depth: int = 0) -> Iterator[Item]:
             yield from _items(part, depth + 1)
 
 
-def _from_microdata(
-    text: str, tree: html.HtmlElement, origin: Origin, url: str
-) -> Iterator[Sighting | Reject]:
+def _from_microdata(text: str, tree: html.HtmlElement, around: Around) -> Iterator[Sighting | Reject]:
     if "itemscope" not in text.lower():
         return
     if _SCOPES(tree) > MOST_SCOPES or _DEEP(tree, deepest=DEEPEST_SCOPE):
-        yield origin.reject("microdata of too many items, or nested too deep", text[:2_000])
+        yield around.origin.reject("microdata of too many items, or nested too deep", text[:2_000])
         return
     # Importing extruct takes most of a second (it loads rdflib), and few pages need it.
     from extruct.w3cmicrodata import MicrodataExtractor  # noqa: PLC0415 - see above
 
     try:
-        found = MicrodataExtractor().extract_items(tree, base_url=url)
+        found = MicrodataExtractor().extract_items(tree, base_url=around.url)
         items = [item for part in found for item in _items(_as_json_ld(part))]
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        yield origin.reject(f"invalid microdata: {error}", text[:2_000])
+        yield around.origin.reject(f"invalid microdata: {error}", text[:2_000])
         return
     for item in items:
         if event_type_of(item):
-            yield read_event(item, {}, origin, url, None)
+            yield from read_event(item, around)
 
 
 def _as_json_ld(value: Any) -> Any:
