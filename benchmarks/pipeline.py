@@ -1,43 +1,38 @@
-"""The pipeline against a bare COPY, pandas `to_sql`, the ORM, `execute_values` and, for duplicates, splink.
+"""The pipeline against reading and a bare COPY, storing against the ORM and others, duplicates against splink.
 
-`python -m benchmarks pipeline 20000` for the small size; 100,000 sightings otherwise, and with `1000000` the
-growth up to that many. PostgreSQL 18 on this machine, fsync on.
+`python -m benchmarks pipeline [SIZE [LARGEST]]`: 20,000 sightings and the growth up to four times as many take
+three minutes. PostgreSQL 18 on this machine, fsync on.
 """
 
+import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from importlib import import_module
-from importlib.util import find_spec
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from psycopg2.extras import execute_values
-from pydantic import TypeAdapter
-from pydantic_core import to_json
-from sqlalchemy import insert
-
-from app.database import tables
 from app.database.embedded import EmbeddedServer
 from app.database.engines import open_writer
 from app.database.handles import WritableDatabase
 from app.database.permits import Purpose, grant
 from app.database.schema import migrate
 from app.database.stamping import put_stamp
-from app.pipeline.event import Sighting
+from app.pipeline.event import Finding, Sighting
+from app.pipeline.memory import StoredMemory
 from app.pipeline.run import Plan, Result, run
-from app.pipeline.seen import Seen
+from app.pipeline.sources import Entry, Fetcher, FetchMemory, Remembered, SourceList, collect
 from app.pipeline.stage import SILENT
-from app.pipeline.stages.deduplicate import compare_all
-from app.pipeline.stages.normalise import drafts_of
-from benchmarks.generated import Source, by_source, sightings
-from benchmarks.measure import table
+from benchmarks import linking, storing
+from benchmarks.generated import CARDINALITY, write
+from benchmarks.measure import Sample, ratio, table, take_turns
 from settings import DatabaseSettings, DatabaseTarget
 
-SIZE: Final = 100_000
+SIZE: Final = 20_000
+ROUNDS: Final = 3
 NOW: Final = datetime(2026, 6, 1, 18, tzinfo=UTC)
 _TABLES: Final = ("sightings", "venues", "events", "provenance")
 
@@ -65,19 +60,65 @@ def database() -> Iterator[WritableDatabase]:
             server.remove()
 
 
+@dataclass(frozen=True)
+class _Listed:
+    """An entry of the list of sources, ready to be asked."""
+
+    entry: Entry
+    fetcher: Fetcher
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    def findings(self) -> Iterator[Finding]:
+        return collect(self.entry, self.fetcher, NOW.date())
+
+
+class _Forgetful:
+    """A memory that has nothing."""
+
+    def recall(self, source: str, place: str) -> Remembered | None:  # noqa: ARG002 - the protocol's
+        return None
+
+    def remember(self, source: str, place: str, page: Remembered) -> None:
+        pass
+
+
+@contextmanager
+def _sources(listed: SourceList, memory: FetchMemory) -> Iterator[tuple[_Listed, ...]]:
+    with Fetcher(listed.fetch, memory, folder=listed.folder) as fetcher:
+        yield tuple(_Listed(entry, fetcher) for entry in listed.sources)
+
+
+def read(listed: SourceList) -> Iterator[Sighting]:
+    """What reading alone gives."""
+    with _sources(listed, _Forgetful()) as sources:
+        for source in sources:
+            yield from (finding for finding in source.findings() if isinstance(finding, Sighting))
+
+
+def whole_run(opened: WritableDatabase, listed: SourceList, *, forget: bool = False, **plan: Any) -> Result:
+    """One run of all stages, as the command does it; `forget`: what the files gave last time."""
+    if forget:
+        empty(opened, "fetches")
+    memory = StoredMemory(opened)
+    with _sources(listed, memory) as sources:
+        return run(opened, Plan(sources=sources, memory=memory, now=NOW, **plan), SILENT)
+
+
+def empty(opened: WritableDatabase, *names: str) -> None:
+    """Empty tables; all that the pipeline writes unless some are named."""
+    with opened.write() as transaction, transaction.cursor() as cursor:
+        cursor.execute(
+            f"TRUNCATE {', '.join(names or (*_TABLES, 'fetches', 'rejects', 'control.runs'))} CASCADE"
+        )
+
+
 def _timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
-
-
-def _empty(opened: WritableDatabase) -> None:
-    with opened.write() as transaction, transaction.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {', '.join(_TABLES)}, control.runs CASCADE")
-
-
-def _run(opened: WritableDatabase, sources: Sequence[Source], **plan: Any) -> Result:
-    return run(opened, Plan(sources=sources, now=NOW, **plan), SILENT)
 
 
 def _bare_copy(opened: WritableDatabase) -> float:
@@ -87,7 +128,7 @@ def _bare_copy(opened: WritableDatabase) -> float:
             for name in _TABLES:
                 with (Path(folder) / name).open("wb") as file:
                     cursor.copy_expert(f"COPY {name} TO STDOUT", file)
-        _empty(opened)
+        empty(opened, *_TABLES)
 
         def back() -> None:
             with opened.write() as transaction, transaction.cursor() as cursor:
@@ -98,157 +139,82 @@ def _bare_copy(opened: WritableDatabase) -> float:
         return _timed(back)
 
 
-def _reading(says: Sequence[Sighting]) -> float:
-    """Turning the same sightings into JSON and back: what reading them takes at least."""
-    adapter = TypeAdapter(list[Sighting])
-    return _timed(lambda: adapter.validate_json(b"[" + b",".join(map(to_json, says)) + b"]"))
-
-
-def _rivals(opened: WritableDatabase) -> list[tuple[str, float]]:
-    """Storing the same events by the ways that people use."""
-    with opened.read() as transaction:
-        columns = [column.name for column in tables.events.columns]
-        rows = [tuple(row) for row in transaction.select(tables.events.select())]
-    found: list[tuple[str, float]] = []
-
-    def values() -> None:
-        with opened.write() as transaction, transaction.cursor() as cursor:
-            execute_values(
-                cursor, f"INSERT INTO events ({', '.join(columns)}) VALUES %s", rows, page_size=1000
-            )
-
-    def orm() -> None:
-        from sqlalchemy.orm import Session, registry  # noqa: PLC0415 - only here
-
-        mapper = registry()
-        kind = type("StoredEvent", (), {})
-        mapper.map_imperatively(kind, tables.events)
-        with opened.write() as transaction, Session(transaction.connection) as session:
-            objects = []
-            for row in rows:
-                one = kind()
-                for name, value in zip(columns, row, strict=True):
-                    setattr(one, name, value)
-                objects.append(one)
-            session.add_all(objects)
-            session.flush()
-        mapper.dispose()
-
-    def core() -> None:
-        with opened.write() as transaction:
-            transaction.execute(insert(tables.events), [dict(zip(columns, row, strict=True)) for row in rows])
-
-    def pandas() -> None:
-        frame_of = import_module("pandas").DataFrame
-        with opened.write() as transaction:
-            frame_of(rows, columns=columns).to_sql(
-                "events",
-                transaction.connection,
-                if_exists="append",
-                index=False,
-                method="multi",
-                chunksize=500,
-            )
-
-    ways = {
-        "SQLAlchemy ORM, add_all": orm,
-        "SQLAlchemy Core, insertmanyvalues": core,
-        "psycopg2 execute_values": values,
+def _runs(opened: WritableDatabase, listed: SourceList) -> dict[str, float]:
+    """One round of runs and their bound, and the seconds that each took."""
+    empty(opened)
+    return {
+        "reading alone": _timed(lambda: sum(1 for _ in read(listed))),
+        "first run": _timed(lambda: whole_run(opened, listed)),
+        "again, the same files": _timed(lambda: whole_run(opened, listed)),
+        "again, every file read": _timed(lambda: whole_run(opened, listed, forget=True)),
+        "again, every stage forced": _timed(lambda: whole_run(opened, listed, first="normalise")),
+        "bare COPY": _bare_copy(opened),
     }
-    if find_spec("pandas"):
-        ways["pandas to_sql, multi"] = pandas
-    for name, way in ways.items():
-        with opened.write() as transaction, transaction.cursor() as cursor:
-            cursor.execute("DELETE FROM events")
-        found.append((name, _timed(way)))
-    return found
 
 
-def _splink(says: Sequence[Sighting]) -> list[tuple[str, float]]:
-    """Finding the pairs: ours, and splink's on DuckDB with the same blocking, when it is installed."""
-    drafts = drafts_of(Seen(str(n), "", NOW, live=True, said=said) for n, said in enumerate(says))
-    days: dict[date, list[Any]] = {}
-    for draft in drafts:
-        days.setdefault(draft.start_date, []).append(draft)
-    ours = _timed(lambda: [compare_all(day) for day in days.values()])
-    found = [("deduplicate, this project", ours)]
-    if not find_spec("splink"):
-        return found
-    splink, likeness = import_module("splink"), import_module("splink.comparison_library")
-
-    frame = import_module("pandas").DataFrame(
+def _compared(opened: WritableDatabase, listed: SourceList) -> str:
+    rounds = [_runs(opened, listed) for _ in range(ROUNDS)]
+    taken = {name: Sample([one[name] for one in rounds]) for name in rounds[0]}
+    bound = Sample([one["bare COPY"] + one["reading alone"] for one in rounds])
+    first = taken["first run"]
+    return table(
+        ["what", "seconds", "to the bound", "to the first run"],
         [
-            (d.key, d.name.casefold(), str(d.start_date), str(d.start_time), d.venue.key if d.venue else "")
-            for d in drafts
+            [name, f"{one.median:.2f}", f"{ratio(one, bound):.2f}", f"{ratio(one, first):.3f}"]
+            for name, one in {"the bound: reading alone and bare COPY": bound, **taken}.items()
         ],
-        columns=["unique_id", "name", "day", "hour", "venue"],
     )
-    settings = splink.SettingsCreator(
-        link_type="dedupe_only",
-        comparisons=[likeness.JaroWinklerAtThresholds("name", [0.9, 0.7]), likeness.ExactMatch("hour")],
-        blocking_rules_to_generate_predictions=[splink.block_on("day", "venue")],
+
+
+def _against(samples: dict[str, Sample], ours: str, head: str) -> str:
+    return table(
+        [head, "seconds", "to ours"],
+        [[name, f"{one.median:.2f}", f"{ratio(one, samples[ours]):.1f}"] for name, one in samples.items()],
     )
-    linker = splink.Linker(frame, settings, splink.DuckDBAPI())
-    found.append(
-        ("splink on DuckDB", _timed(lambda: linker.inference.predict(threshold_match_probability=0.9)))
-    )
-    return found
 
 
 def main() -> None:
     """Print the tables."""
     asked = [int(argument) for argument in sys.argv[2:] if argument.isdecimal()]
-    size = min(asked[0], SIZE) if asked else SIZE
-    says = sightings(size)
-    sources = by_source(says)
-    with database() as opened:
-        first = _timed(lambda: _run(opened, sources))
-        again = _timed(lambda: _run(opened, sources))
-        forced = _timed(lambda: _run(opened, sources, first="normalise"))
-        store = next(r.seconds for r in _fresh(opened, sources).reports if r.stage == "store")
-        rivals = _rivals(opened)
-        _fresh(opened, sources)
-        copied = _bare_copy(opened)
-    bound = copied + _reading(says)
-    print(f"{size:,} sightings through all stages\n")
-    print(table(["what", "seconds", "to the first run"], [
-        ["first run", f"{first:.2f}", "1.00"],
-        ["bare COPY of the same rows, and reading them", f"{bound:.2f}", f"{bound / first:.2f}"],
-        ["again, nothing changed", f"{again:.2f}", f"{again / first:.2f}"],
-        ["again, every stage forced to work", f"{forced:.2f}", f"{forced / first:.2f}"],
-    ]))  # fmt: skip
-    print(f"\nFirst run to its bound: {first / bound:.2f}; first to unchanged: {first / again:.1f}.\n")
-    print(table(["storing", "seconds", "to ours"], [
-        ["stage store (venues, events and provenance)", f"{store:.2f}", "1.0"],
-        *[[f"{name} (events alone)", f"{seconds:.2f}", f"{seconds / store:.1f}"] for name, seconds in rivals],
-    ]))  # fmt: skip
-    print()
-    print(
-        table(
-            ["finding duplicates", "seconds"], [[name, f"{seconds:.2f}"] for name, seconds in _splink(says)]
-        )
-    )
-    print()
-    _growth(max(asked, default=4 * size))
-
-
-def _fresh(opened: WritableDatabase, sources: Sequence[Source]) -> Result:
-    _empty(opened)
-    return _run(opened, sources)
+    size = asked[0] if asked else SIZE
+    with tempfile.TemporaryDirectory() as folder:
+        listed = write(Path(folder), size)
+        with database() as opened:
+            print(f"{size:,} sightings through all stages, medians of {ROUNDS} rounds. {CARDINALITY}\n")
+            print(_compared(opened, listed))
+            ways = storing.ways(opened)
+            print("\n" + _against(take_turns(ways, rounds=1), storing.OURS, "storing the events"))
+        linked = linking.ways(linking.drafts(list(read(listed))))
+        print("\n" + _against(take_turns(linked, rounds=ROUNDS), linking.OURS, "finding duplicates") + "\n")
+    _growth(asked[1] if len(asked) > 1 else 4 * size)
 
 
 def _growth(largest: int) -> None:
-    sizes: list[int] = []
-    size = largest
-    while size >= max(largest // 16, 1_000) and len(sizes) < 4:
-        sizes.append(size)
-        size //= 2
+    """Ever twice as many, up to the largest."""
     lines: list[list[str]] = []
-    before = 0.0
-    for size in reversed(sizes):
-        sources = by_source(sightings(size))
-        with database() as opened:
-            seconds = _timed(lambda opened=opened, sources=sources: _run(opened, sources))  # type: ignore[misc]  # mypy infers no lambda with defaults
-        lines.append([f"{size:,}", f"{seconds:.1f}", f"{seconds / before:.2f}" if before else ""])
-        before = seconds
-    print(table(["sightings", "seconds", "to half as many"], lines))
+    before: list[float] = []
+    for size in (largest // 8, largest // 4, largest // 2, largest):
+        with tempfile.TemporaryDirectory() as folder, database() as opened:
+            listed = write(Path(folder), size)
+            result: list[Result] = []
+            seconds = _timed(lambda: result.append(whole_run(opened, listed)))  # noqa: B023 - called at once
+            stages = {report.stage: report.seconds for report in result[0].reports}
+        now = [seconds, stages["deduplicate"], stages["store"]]
+        factors = (
+            [f"{mine / half:.2f}" for mine, half in zip(now, before, strict=True)] if before else [""] * 3
+        )
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        cells = [text for pair in zip((f"{one:.1f}" for one in now), factors, strict=True) for text in pair]
+        lines.append([f"{size:,}", *cells, f"{memory:.1f}"])
+        before = now
+    heads = [
+        "sightings",
+        "all stages, s",
+        "to half",
+        "deduplicate, s",
+        "to half",
+        "store, s",
+        "to half",
+        "peak GiB",
+    ]
+    print(table(heads, lines))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.pipeline.event import Sighting
@@ -69,11 +69,12 @@ def settle(said: Sighting, venue_zone: str | None) -> When:
         said: dates and times as the source wrote them.
         venue_zone: IANA name of the zone where it takes place; None when that is not known.
     """
-    return _settle(_Said(*_said_by(said)), venue_zone)
+    return _settle(_said_by(said), venue_zone)
 
 
 @lru_cache(maxsize=50_000)
-def _settle(said: _Said, venue_zone: str | None) -> When:
+def _settle(fields: tuple[Any, ...], venue_zone: str | None) -> When:
+    said = _Said(*fields)
     if not _EARLIEST <= said.start_date <= _LATEST:
         midnight = datetime.combine(said.start_date, time(), UTC)
         why = f"{said.start_date} is not between {_EARLIEST} and {_LATEST}"

@@ -11,6 +11,8 @@ def key_owner(members: Sequence[Draft]) -> Draft:
 
     Of those first seen in the same run the identity decides: it depends on the event alone, not on files.
     """
+    if len(members) == 1:
+        return members[0]
     return min(members, key=lambda draft: (draft.first_seen_at, draft.identity, draft.key))
 
 

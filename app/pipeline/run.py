@@ -129,7 +129,7 @@ def _stages(context: Context, first: str, last: str) -> Result:
         reports.append(_stage(name, position, work, context))
     outcome = "incomplete" if work.failures else "done"
     settled = not work.unsettled and (up_to_date or last == "store")
-    detail = {"inputs": _inputs(context)} if settled else {}
+    detail = {"inputs": _inputs(context)} if settled and not up_to_date else {}
     ledger.finish(context.database, context.run_id, outcome, failures=work.failures, **detail)
     return Result(
         context.run_id, outcome, tuple(reports), tuple(work.failures), tuple(work.rejects), up_to_date
@@ -160,7 +160,8 @@ def _first_open(done: frozenset[str]) -> str:
 
 def _nothing_new(context: Context) -> bool:
     with context.database.read() as transaction:
-        return ledger.last_inputs(transaction) == inputs.digest_of(transaction, context.now, _model(context))
+        last = ledger.last_inputs(transaction)
+        return last is not None and last == inputs.digest_of(transaction, context.now, _model(context))
 
 
 def _inputs(context: Context) -> str:

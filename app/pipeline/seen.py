@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from app.pipeline.event import Sighting
 from app.pipeline.text import digest, fold
 
-_ONE: Final = TypeAdapter(Sighting)
+_ONE: Final = TypeAdapter(Sighting).serializer
 _MANY: Final = TypeAdapter(list[Sighting])
 
 
@@ -41,7 +41,7 @@ def identity_of(sighting: Sighting) -> str:
 
 def to_json(sighting: Sighting) -> bytes:
     """A sighting as it is stored: without what it leaves at its default, a third of the whole."""
-    return _ONE.dump_json(sighting, exclude_defaults=True)
+    return _ONE.to_json(sighting, exclude_defaults=True)
 
 
 def from_json(texts: Iterable[str]) -> list[Sighting]:

@@ -22,6 +22,8 @@ def clean_line(text: str) -> str:
 
 def clean_block(text: str) -> str:
     """The same with its lines kept."""
+    if text.isascii() and text.isprintable() and "&" not in text:
+        return text.strip()
     if _ENTITY.search(text):
         text = html.unescape(text)
     if not text.isascii():

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
 from app.database import tables
+from app.database.deadline import allow
 from app.errors import AppError
 from app.pipeline import ledger, reports, rows
 from app.pipeline.event import Finding, Reject, Sighting, Unchanged, Unread
@@ -32,6 +33,8 @@ _SIGHTING = (
     "first_seen_at",
     "changed_at",
 )
+_PATIENCE = 3600.0
+"""Seconds for one statement: a million sightings take some minutes."""
 _REJECT = ("key", "source", "place", "line", "reason", "raw", "first_seen_at")
 
 
@@ -47,6 +50,7 @@ def run(work: Work, context: Context) -> dict[str, int]:
             work.failures.append(failure)
             context.observer.note("collect", f"{failure} What it gave before stays.")
         with context.database.write() as transaction, transaction.cursor() as cursor:
+            allow(transaction, _PATIENCE)
             kept, new = _keep(cursor, source.name, found, context.now)
             work.rejects += _keep_rejects(cursor, source.name, found, context.now)
             if found.whole:
@@ -147,7 +151,12 @@ def _keep(cursor: Cursor, source: str, found: _Found, now: datetime) -> tuple[di
     Returns:
         Counts, and what is new.
     """
-    cursor.execute("SELECT key, digest, gone_at IS NULL, place FROM sightings WHERE source = %s", (source,))
+    # What stands as it was need not be looked at, but for places that gave something nevertheless.
+    passed = list(found.standing.difference(said.place for _, said, _ in found.sightings.values()))
+    cursor.execute(
+        "SELECT key, digest, gone_at IS NULL, place FROM sightings WHERE source = %s AND place <> ALL (%s)",
+        (source, passed),
+    )
     known: dict[str, tuple[str, bool, str]] = {
         key: (mark, live, place) for key, mark, live, place in cursor.fetchall()
     }
@@ -166,7 +175,9 @@ def _keep(cursor: Cursor, source: str, found: _Found, now: datetime) -> tuple[di
         for key, (_, live, place) in known.items()
         if live and found.whole and key not in found.sightings and place not in found.standing
     ]
-    kept = sum(live and place in found.standing for _, live, place in known.values())
+    kept = sum(live and place in found.standing for _, live, place in known.values()) + _live(
+        cursor, source, passed
+    )
     moment = str(now)
     rows.copy(
         cursor,
@@ -192,6 +203,17 @@ def _keep(cursor: Cursor, source: str, found: _Found, now: datetime) -> tuple[di
         "rejected": len(found.rejects),
     }
     return counts, new
+
+
+def _live(cursor: Cursor, source: str, places: list[str]) -> int:
+    """How many sightings of these places the source gives."""
+    if not places:
+        return 0
+    cursor.execute(
+        "SELECT count(*) FROM sightings WHERE source = %s AND gone_at IS NULL AND place = ANY (%s)",
+        (source, places),
+    )
+    return int(cursor.fetchall()[0][0])
 
 
 def _change(cursor: Cursor, changed: Iterable[tuple[str, str, Sighting, bytes]], now: datetime) -> None:

@@ -227,10 +227,10 @@ def _by_day(drafts: Iterable[Draft]) -> list[list[Draft]]:
 def _publish(groups: list[list[Draft]]) -> list[Event]:
     """An event for every group in which somebody has a say."""
     speaking = [(members, key_owner(members)) for members in groups]
-    owners = Counter(owner.identity for _, owner in speaking)
+    owners = Counter([owner.identity for _, owner in speaking])
     first: dict[str, tuple[datetime, str]] = {}
-    for _, owner in speaking:
-        if owners[owner.identity] > 1:
+    if len(owners) < len(speaking):
+        for _, owner in speaking:
             rank = (owner.first_seen_at, owner.key)
             first[owner.identity] = min(rank, first.get(owner.identity, rank))
     events = []
@@ -239,7 +239,7 @@ def _publish(groups: list[list[Draft]]) -> list[Event]:
         if not having_a_say:
             continue
         key = owner.identity
-        if owners[key] > 1 and (owner.first_seen_at, owner.key) != first[key]:
+        if first and (owner.first_seen_at, owner.key) != first[key]:
             key = digest(key, owner.key)
         event = merge(key, having_a_say)
         _explain(event)

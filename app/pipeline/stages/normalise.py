@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import chain
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
 from app.database.handles import WritableDatabase
 from app.pipeline import clock, links, money, places, reports, styles
@@ -51,15 +53,21 @@ def _watched(seen: Iterable[Seen], context: Context) -> Iterator[Seen]:
 def _read(database: WritableDatabase, now: datetime, known: list[str]) -> Iterator[Seen]:
     """The stored sightings that may matter, but for those that are known."""
     with database.read(snapshot=True) as transaction, transaction.cursor() as cursor:
+        # A cursor of the server's: the client never holds more than a batch of the texts.
         cursor.execute(
-            "SELECT key, identity, first_seen_at, gone_at IS NULL, said::text FROM sightings"
+            "DECLARE stored NO SCROLL CURSOR FOR SELECT key, identity, first_seen_at, gone_at IS NULL, said::text FROM sightings"
             " WHERE (gone_at IS NULL OR starts_on >= %s) AND key <> ALL (%s)",
             ((now - REMEMBERED).date(), known),
         )
-        while batch := cursor.fetchmany(_BATCH):
+        while batch := _fetch(cursor):
             said = from_json(row[4] for row in batch)
             for row, sighting in zip(batch, said, strict=True):
                 yield Seen(row[0], row[1], row[2], row[3], sighting)
+
+
+def _fetch(cursor: Cursor) -> list[tuple[Any, ...]]:
+    cursor.execute(f"FETCH {_BATCH} FROM stored")
+    return cursor.fetchall()
 
 
 def _draft(seen: Seen, place: places.Described | None, venue: Venue | None) -> Draft:

@@ -7,8 +7,8 @@ from typing import Final
 from app.pipeline.draft import Draft, Event, listing
 from app.pipeline.questions import Question, Topic
 from app.pipeline.stage import Context, Work, ask
-from app.pipeline.text import clean_line
-from app.pipeline.vocabulary import Vocabulary, load
+from app.pipeline.text import clean_line, fold
+from app.pipeline.vocabulary import Phrases, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,15 @@ class Rule:
     name: str
     relevant: bool
     reason: str
-    words: Vocabulary
+    words: Phrases
 
 
 _RULES: Final = tuple(
-    Rule(entry["name"], entry["relevant"], entry["reason"], Vocabulary({entry["name"]: entry["words"]}))
+    Rule(entry["name"], entry["relevant"], entry["reason"], Phrases([entry["name"], *entry["words"]]))
     for entry in load("relevance")["rule"]
+)
+_ANY: Final = Phrases(
+    word for entry in load("relevance")["rule"] for word in (entry["name"], *entry["words"])
 )
 
 
@@ -80,12 +83,12 @@ def decide(facts: Draft) -> Rule | None:
 
 @lru_cache(maxsize=100_000)
 def _decide(name: str, has_styles: bool, event_type: str) -> Rule | None:  # noqa: FBT001 - a cache's key
-    found = next((rule for rule in _RULES if rule.words.find(name)), None)
-    if found is not None:
-        return found
+    folded = fold(name)
+    if _ANY.find(folded):
+        return next(rule for rule in _RULES if rule.words.find(folded))
     if has_styles and event_type != "performance":
         return _STYLED
     return None
 
 
-_STYLED: Final = Rule("social dancing", True, "it names a social dance style", Vocabulary({}))  # noqa: FBT003 - a rule of the file's form
+_STYLED: Final = Rule("social dancing", True, "it names a social dance style", Phrases(()))  # noqa: FBT003 - a rule of the file's form
