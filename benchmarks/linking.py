@@ -10,7 +10,7 @@ from typing import Final
 
 from app.pipeline.draft import Draft
 from app.pipeline.event import Sighting
-from app.pipeline.matching import name_of
+from app.pipeline.naming import name_of
 from app.pipeline.seen import Seen
 from app.pipeline.stages.deduplicate import compare_all
 from app.pipeline.stages.normalise import drafts_of

@@ -10,7 +10,6 @@ from hashlib import blake2b
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
 from app.database import tables
-from app.database.deadline import allow
 from app.errors import AppError
 from app.pipeline import ledger, reports, rows
 from app.pipeline.event import Finding, Reject, Sighting, Unchanged, Unread
@@ -50,7 +49,7 @@ def run(work: Work, context: Context) -> dict[str, int]:
             work.failures.append(failure)
             context.observer.note("collect", f"{failure} What it gave before stays.")
         with context.database.write() as transaction, transaction.cursor() as cursor:
-            allow(transaction, _PATIENCE)
+            transaction.allow(_PATIENCE)
             kept, new = _keep(cursor, source.name, found, context.now)
             work.rejects += _keep_rejects(cursor, source.name, found, context.now)
             if found.whole:

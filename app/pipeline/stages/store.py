@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from app.database import tables
-from app.database.deadline import allow
 from app.pipeline import rows
 from app.pipeline.draft import Draft, Event, Venue
 from app.pipeline.stage import Context, Work
@@ -24,7 +23,7 @@ def run(work: Work, context: Context) -> dict[str, int]:
     """Make venues, events and provenance say what was decided, in one transaction."""
     venues = {event.facts.venue.key: event.facts.venue for event in work.events if event.facts.venue}
     with context.database.write() as transaction, transaction.cursor() as cursor:
-        allow(transaction, _PATIENCE)
+        transaction.allow(_PATIENCE)
         rows.replace(cursor, tables.venues, _VENUE, map(_venue, venues.values()))
         changes = rows.replace(cursor, tables.events, _EVENT, map(_event, work.events))
         context.observer.advance("store", len(work.events), len(work.events))
