@@ -58,7 +58,7 @@ def text_of(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return " ".join(map(text_of, cast("tuple[object, ...]", value)))
+        return " ".join(map(text_of, cast(tuple[object, ...], value)))
     return str(value)
 
 

@@ -152,6 +152,14 @@ TOLD = [
         "PORT=8000",
     ),
     (
+        {"DATABASE_POOL_PING": "maybe"},
+        (
+            "DATABASE_POOL_PING (environment) cannot be used: it should be a valid boolean, unable to interpret "
+            "input"
+        ),
+        "DATABASE_POOL_PING=true",
+    ),
+    (
         {"WEB_STATUS_TOKEN": "short"},
         (
             "WEB_STATUS_TOKEN (environment) cannot be used: Value should have at least 16 items after validation, "
