@@ -75,7 +75,7 @@ def read(path: str, *, missing_ok: bool = False) -> EnvFile | None:
     except OSError as error:
         if missing_ok and isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
             return None
-        problem = f"cannot be read: {(error.strerror or 'unknown error').lower()}"
+        problem = f"cannot be read: {error.strerror}".lower()
         return EnvFile(Path(path), findings=[_unreadable(path, problem, f"ls -ld {quote(path)}")])
     return _same(path, data, mode, is_tracked=is_tracked(path))
 

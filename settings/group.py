@@ -144,10 +144,10 @@ class SettingsGroup(BaseSettings):
         except ValidationError as error:
             wrong = [
                 (str(item["loc"][0]) if item["loc"] else type(self).__name__, item["msg"])
-                for item in error.errors(include_input=False, include_context=False, include_url=False)
+                for item in error.errors()
             ]
         for variable, message in wrong:
-            problem = message.removeprefix("Value error, ").replace("Input should", "it should", 1)
+            problem = message.removeprefix("Value error, ").replace("Input should", "it should")
             findings.append(
                 Finding(
                     rule=Rule.VALUE,

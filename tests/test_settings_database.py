@@ -116,7 +116,8 @@ def test_settings_are_frozen() -> None:
     assert DEV not in "".join(format_exception(caught.value))
     with pytest.raises(ValidationError, match="frozen"):
         del database.target
-    with pytest.raises(TypeError, match="frozen"):
+    message = "settings are frozen: make new ones instead of reading these again"
+    with pytest.raises(TypeError, match=f"^{message}$"):
         database.__init__()  # type: ignore[misc]  # that is the point
     assert database.target is DatabaseTarget.LOCAL
 

@@ -88,26 +88,41 @@ def test_a_file_with_a_byte_order_mark_and_carriage_returns(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("text", [b"\xff\xfeD\x00", b"NAME=\xe9"])
 def test_a_file_that_is_not_utf8_is_an_error(tmp_path: Path, text: bytes) -> None:
-    """Guessing an encoding could change a password."""
-    with pytest.raises(ConfigurationError, match="is not UTF-8 text"):
-        DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": LOCAL}, written(tmp_path, text))
+    """Guessing an encoding could change a password; that others can read the file is told all the same."""
+    (tmp_path / "a directory").mkdir()
+    path = written(tmp_path / "a directory", text)
+    path.chmod(0o644)
+    finding = Finding(
+        rule=Rule.FILE_UNREADABLE,
+        variable=".env",
+        problem="is not UTF-8 text",
+        remedy=f"file '{path}'",
+        source=Source(path),
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": LOCAL}, path)
+    assert caught.value.findings == (finding,)
+    assert [(warning.rule, warning.remedy) for warning in caught.value.warnings] == [
+        (Rule.FILE_EXPOSED, f"chmod 600 '{path}'")
+    ]
+    assert read(str(path)).path == path
 
 
 def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
     """Silently doing without it would choose another database."""
-    path = tmp_path / "missing.env"
+    path = tmp_path / "a missing.env"
     with pytest.raises(ConfigurationError) as caught:
         DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": LOCAL}, path)
     assert caught.value.findings == (
         Finding(
             rule=Rule.FILE_UNREADABLE,
-            variable="missing.env",
+            variable="a missing.env",
             problem="cannot be read: no such file or directory",
-            remedy=f"ls -ld {path}",
+            remedy=f"ls -ld '{path}'",
             source=Source(path),
         ),
     )
-    assert f"missing.env ({path}) cannot" in str(caught.value)
+    assert read(str(path)).path == path
 
 
 def test_a_directory_in_place_of_the_file_is_an_error_when_named(tmp_path: Path) -> None:
