@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ HANG = 30.0
 """Seconds that no caller may hang here; the deadlines in force add up to about 8."""
 
 _PUT = text("INSERT INTO written VALUES (:id, :by) ON CONFLICT DO NOTHING")
+_TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dance%'"
 _COUNT = select(func.count()).select_from(table("written", column("id")))
 
 
@@ -65,6 +67,13 @@ def took(action: Callable[[], object], expected: type[BaseException]) -> float:
     return time.monotonic() - began
 
 
+def put_in_time(writer: WritableDatabase) -> None:
+    """Write one, however often it has to be tried, without hanging."""
+    began = time.monotonic()
+    repeat(writer.write, put(uuid4()), quick())
+    assert time.monotonic() - began < HANG
+
+
 def wait_for_replay(made: Cluster) -> None:
     """Wait until every standby has replayed what the primary has written."""
     target = made.sql("SELECT pg_current_wal_insert_lsn()")
@@ -80,6 +89,7 @@ class Crowd:
 
     def __init__(self, writer: WritableDatabase, reader: ReadOnlyDatabase, *, each: int) -> None:
         self.acknowledged: list[UUID] = []
+        self.longest = 0.0
         self.reads = 0
         self.errors: list[BaseException] = []
         self._stop = threading.Event()
@@ -110,7 +120,9 @@ class Crowd:
     def _work(self, work: Callable[[int], None], number: int) -> None:
         try:
             while not self._stop.is_set():
+                began = time.monotonic()
                 work(number)
+                self.longest = max(self.longest, time.monotonic() - began)
         except BaseException as error:  # noqa: BLE001 - the test shows it
             self.errors.append(error)
 
@@ -144,6 +156,7 @@ def test_a_killed_primary_costs_callers_time_and_nothing_else(synchronous_pair: 
         writer.dispose()
         reader.dispose()
     assert crowd.errors == []
+    assert crowd.longest < HANG
     there = set(made.sql("SELECT id FROM written", standby).split())
     assert {str(identity) for identity in crowd.acknowledged} <= there
 
@@ -287,7 +300,9 @@ def test_a_demoted_primary_leaves_the_pool(pair: Cluster, ping: str, tries: int)
         attempts.append(transaction)
         put(uuid4())(transaction)
 
+    began = time.monotonic()
     repeat(writer.write, unit, quick())
+    assert time.monotonic() - began < HANG
     writer.dispose()
     wire.close()
     assert len(attempts) == tries
@@ -309,11 +324,67 @@ def test_a_revived_primary_is_never_written(pair: Cluster, remembers: bool) -> N
         writer.dispose()
         writer = pair.writer(pair.port, standby.port)
     pair.primary.start()
-    standby.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dance%'")
-    repeat(writer.write, put(uuid4()), quick())
+    standby.sql(_TERMINATE)
+    put_in_time(writer)
     writer.dispose()
     assert pair.sql("SELECT count(*) FROM written") == "1"
     assert pair.sql("SELECT count(*) FROM written", standby) == ("3" if remembers else "2")
+
+
+@pytest.fixture(scope="module")
+def lasting(template: Path) -> Iterator[Cluster]:
+    """A primary that is still there after each test."""
+    with cluster(template, deadlock_timeout="50ms") as made:
+        yield made
+
+
+@pytest.mark.parametrize("ended_by", ["administrator", "crash"])
+def test_a_session_ended_by_the_server_costs_a_retry(lasting: Cluster, ended_by: str) -> None:
+    """Ended by an administrator (57P01), or by the restart after a crash (57P02, 57P03): the unit runs again."""
+    lasting.sql("TRUNCATE written")
+    writer = lasting.writer()
+    with writer.read(), writer.read():
+        pass  # two for the pool, which are ended as well
+    attempts = []
+
+    def unit(transaction: WriteTransaction) -> None:
+        attempts.append(transaction)
+        put(uuid4())(transaction)
+        if len(attempts) == 1 and ended_by == "crash":
+            psutil.Process(transaction.execute(text("SELECT pg_backend_pid()")).scalar_one()).kill()
+        elif len(attempts) == 1:
+            lasting.sql(_TERMINATE)
+        put(uuid4())(transaction)
+
+    began = time.monotonic()
+    repeat(writer.write, unit, quick())
+    put_in_time(writer)
+    assert time.monotonic() - began < HANG
+    writer.dispose()
+    assert len(attempts) == 2
+    assert lasting.sql("SELECT count(*) FROM written") == "3"
+
+
+def test_a_deadlock_costs_one_of_the_two_a_retry(lasting: Cluster) -> None:
+    """Two units that lock two rows crosswise both succeed, one of them in a second attempt."""
+    lasting.sql("CREATE TABLE rows AS SELECT generate_series(1, 2) AS id, 0 AS n")
+    writer = lasting.writer()
+    both = threading.Barrier(2)
+    attempts: list[int] = []
+
+    def unit(first: int, transaction: WriteTransaction) -> None:
+        attempts.append(first)
+        for row in (first, 3 - first):
+            transaction.execute(text("UPDATE rows SET n = n + 1 WHERE id = :id"), {"id": row})
+            if row == first and attempts.count(first) == 1:
+                both.wait(30)
+
+    with ThreadPoolExecutor() as together:
+        for future in [together.submit(repeat, writer.write, partial(unit, row), quick()) for row in (1, 2)]:
+            future.result(HANG)
+    writer.dispose()
+    assert len(attempts) == 3
+    assert lasting.sql("SELECT DISTINCT n FROM rows") == "2"
 
 
 def test_no_time_to_retry_means_no_repetition() -> None:

@@ -46,7 +46,7 @@ def test_the_process_lives() -> None:
 
 
 def test_every_trouble_has_its_name(template: Path, trio: Trio) -> None:
-    """Wrong database, pool exhausted, standby, read-only, frozen and down are told apart, each in bounded time."""
+    """Wrong database, pool exhausted, standby, lagging, read-only, frozen and down are told apart, each in bounded time."""
     settings = DatabaseSettings.from_environ({"DATABASE_CONNECTION_STRING": trio.render_prod})
     swapped = open_reader(settings, process="tests")
     assert condition(swapped) is Condition.WRONG_DATABASE
@@ -70,6 +70,7 @@ def test_every_trouble_has_its_name(template: Path, trio: Trio) -> None:
         assert health.lag is not None
         assert health.lag.bytes == 0
         assert health.lag.seconds == 0, "an idle primary is no lag"
+
         reader.dispose()
 
         writer = made.writer(made.port, standby.port)
@@ -84,6 +85,11 @@ def test_every_trouble_has_its_name(template: Path, trio: Trio) -> None:
         while condition(writer) is not Condition.READ_ONLY:
             assert time.monotonic() < eventually_read_only
             time.sleep(0.1)
+        cut_off = made.reader(standby.port)
+        assert condition(cut_off) is Condition.LAGGING, (
+            "it receives nothing, so nobody knows how far it is behind"
+        )
+        cut_off.dispose()
         standby.kill()
         assert condition(writer) is Condition.DOWN
         writer.dispose()

@@ -21,7 +21,7 @@ from app.database.failover import repeat
 from app.database.failures import DatabaseUnreachableError, PoolExhaustedError
 from app.database.handles import ReadTransaction, WritableDatabase, WriteTransaction
 from app.errors import TemporaryFailure
-from settings import ConfigurationError, DatabaseSettings
+from settings import ConfigurationError, DatabaseSettings, DatabaseTarget
 from settings.connections import ConnectionSettings
 from tests.cluster import cluster, quick
 from tests.commands import PROJECT, environment
@@ -70,12 +70,17 @@ def test_the_timeouts_are_in_force_on_the_server(any_trio: Trio) -> None:
     writing.dispose()
 
 
+def backend(transaction: ReadTransaction) -> int:
+    """Which of the server's processes answers."""
+    return int(transaction.select(select(func.pg_backend_pid())).scalar_one())
+
+
 def test_a_long_statement_is_ended_and_a_longer_one_allowed(trio: Trio) -> None:
     """Over the limit: a typed error, the connection survives. `allow` raises the limit for one transaction."""
     database = writer(trio, DATABASE_STATEMENT_TIMEOUT="0.3", DATABASE_POOL_SIZE="1")
     sleep = select(func.pg_sleep(0.6))
     with database.read() as transaction:
-        first = transaction.select(select(func.pg_backend_pid())).scalar_one()
+        first = backend(transaction)
     with pytest.raises(TemporaryFailure, match="statement timeout"), database.write() as transaction:
         transaction.execute(sleep)
     with database.write() as transaction:
@@ -84,7 +89,7 @@ def test_a_long_statement_is_ended_and_a_longer_one_allowed(trio: Trio) -> None:
     with pytest.raises(TemporaryFailure, match="statement timeout"), database.read() as transaction:
         transaction.select(sleep)
     with database.read() as transaction:
-        assert transaction.select(select(func.pg_backend_pid())).scalar_one() == first
+        assert backend(transaction) == first
     database.dispose()
 
 
@@ -158,6 +163,28 @@ def test_an_exhausted_pool_says_so_in_time(trio: Trio) -> None:
     database.dispose()
 
 
+@pytest.mark.parametrize(("lifo", "next_one"), [("true", 1), ("false", 0)])
+def test_the_connection_used_last_is_used_next(trio: Trio, lifo: str, next_one: int) -> None:
+    """Of two that wait, DATABASE_POOL_LIFO takes the one given back last; without it they take turns."""
+    database = writer(trio, DATABASE_POOL_LIFO=lifo)
+    with database.read() as second, database.read() as first:
+        given_back = [backend(first), backend(second)]
+    with database.read() as transaction:
+        assert backend(transaction) == given_back[next_one]
+    database.dispose()
+
+
+def test_an_old_connection_is_replaced(trio: Trio) -> None:
+    """After DATABASE_POOL_RECYCLE seconds a pooled connection is closed and another one made."""
+    database = writer(trio, DATABASE_POOL_RECYCLE="1")
+    with database.read() as transaction:
+        first = backend(transaction)
+    time.sleep(1.1)
+    with database.read() as transaction:
+        assert backend(transaction) != first
+    database.dispose()
+
+
 @pytest.mark.parametrize(("pool", "left"), [("keep", 1), ("none", 0)])
 def test_what_is_left_behind_is_what_the_setting_says(trio: Trio, pool: str, left: int) -> None:
     """DATABASE_POOL=none closes each connection after use, as a cron job should."""
@@ -186,6 +213,8 @@ def test_the_budget_is_compared_with_the_server(trio: Trio) -> None:
         require_budget(transaction, quick())
         with pytest.raises(ConnectionBudgetError, match=r"1300 connections wanted, the server has 197"):
             require_budget(transaction, quick(DATABASE_PROCESSES="100"))
+        trio.query("local", f'ALTER DATABASE "{trio.local.rsplit("/", 1)[1]}" CONNECTION LIMIT 7')
+        assert budget(transaction, quick()).available == 7
     database.dispose()
 
 
@@ -277,16 +306,26 @@ def test_nonsense_is_refused_with_the_variable_and_without_the_value(variable: s
     assert "word" not in str(refused.value).replace("password", "")
 
 
-def test_a_backup_must_be_elsewhere() -> None:
-    """A backup at the address of the database, or of its replica, is refused before anything connects."""
+@pytest.mark.parametrize(
+    ("backup", "variable"),
+    [
+        ("LOCAL_BACKUP_URL", "DATABASE_CONNECTION_STRING"),
+        ("LOCAL_BACKUP_URL", "LOCAL_REPLICA_URLS"),
+        ("RENDER_DEV_BACKUP_DB_URL", "RENDER_DEV_INTERNAL_DB_URL"),
+        ("RENDER_DEV_BACKUP_DB_URL", "RENDER_DEV_REPLICA_DB_URLS"),
+        ("RENDER_BACKUP_DB_URL", "RENDER_INTERNAL_DB_URL"),
+        ("RENDER_BACKUP_DB_URL", "RENDER_REPLICA_DB_URLS"),
+    ],
+)
+def test_a_backup_must_be_elsewhere(backup: str, variable: str) -> None:
+    """A target's backup at the address of its database, or of a replica, is refused before anything connects."""
     primary = "postgresql://user:password@127.0.0.1:5001/name"
-    for variable in ("DATABASE_CONNECTION_STRING", "LOCAL_REPLICA_URLS"):
-        with pytest.raises(ConfigurationError, match="LOCAL_BACKUP_URL"):
-            ConnectionSettings.from_environ(
-                {variable: primary, "LOCAL_BACKUP_URL": "postgresql://other:secret@localhost:5001/name"}
-            )
-    elsewhere = {"DATABASE_CONNECTION_STRING": primary, "LOCAL_BACKUP_URL": primary.replace("5001", "5002")}
-    assert ConnectionSettings.from_environ(elsewhere).local_backup_url is not None
+    with pytest.raises(ConfigurationError, match=backup):
+        ConnectionSettings.from_environ(
+            {variable: primary, backup: "postgresql://other:secret@localhost:5001/name"}
+        )
+    accepted = ConnectionSettings.from_environ({variable: primary, backup: primary.replace("5001", "5002")})
+    assert any(accepted.backup_url(target) for target in DatabaseTarget)
 
 
 @pytest.fixture(params=[False, True], ids=["options refused", "options dropped"])
@@ -334,15 +373,18 @@ def test_a_pooler_restarted_under_load_costs_time_only(trio: Trio) -> None:
     with pgbouncer(trio.server) as pooler:
         database = open_writer(behind(pooler, trio), process="tests", connections=quick())
         acknowledged: list[str] = []
+        longest = 0.0
         errors: list[BaseException] = []
         stop = threading.Event()
 
         def work() -> None:
+            nonlocal longest
             try:
                 while not stop.is_set():
-                    identity = uuid4()
+                    identity, began = uuid4(), time.monotonic()
                     repeat(database.write, lambda transaction: _put(transaction, str(identity)), quick())  # noqa: B023 - called here
                     acknowledged.append(str(identity))
+                    longest = max(longest, time.monotonic() - began)
             except BaseException as error:  # noqa: BLE001 - the test shows it
                 errors.append(error)
 
@@ -362,6 +404,7 @@ def test_a_pooler_restarted_under_load_costs_time_only(trio: Trio) -> None:
             thread.join(90)
         database.dispose()
     assert errors == []
+    assert longest < HANG
     assert set(acknowledged) <= set(trio.server.sql("SELECT id FROM written", database=name).split())
 
 

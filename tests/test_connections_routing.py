@@ -16,6 +16,7 @@ from app.database.engines import open_routed
 from app.database.failover import repeat
 from app.database.failures import DatabaseUnreachableError
 from app.database.handles import ReadTransaction, Source, WritableDatabase
+from app.database.health import Condition, Lag, ready
 from app.database.replicas import CommitToken, ReplicaOfAnotherError
 from app.database.routing import PrimaryUnavailableError, RoutedDatabase
 from tests.cluster import Cluster, cluster, quick
@@ -137,6 +138,29 @@ def test_a_replica_too_far_behind_is_skipped(replicated: Cluster) -> None:
         replicated.sql("SELECT pg_wal_replay_resume()", replicated.standbys[0])
         eventually(lambda: repeat(database.read, source, quick()), Source.REPLICA)
     writer.dispose()
+
+
+def test_what_was_not_replayed_is_lag(replicated: Cluster) -> None:
+    """Replay paused: bytes and seconds are told, and more of them than allowed is called lagging."""
+    (standby,) = replicated.standbys
+    reader = replicated.reader(standby.port)
+    replicated.sql("SELECT pg_wal_replay_pause()", standby)
+    replicated.sql("INSERT INTO written VALUES (gen_random_uuid(), 0)")
+
+    def lag() -> Lag:
+        found = ready(reader, deadline=30).lag
+        assert found is not None
+        return found
+
+    eventually(lambda: lag().bytes > 0, expected=True)
+    assert lag().seconds > 0
+    assert lag().streaming
+    assert ready(reader, deadline=30).condition is Condition.UP
+    strict = quick(DATABASE_REPLICA_MAX_LAG="1")
+    assert ready(reader, deadline=30, connections=strict).condition is Condition.LAGGING
+    replicated.sql("SELECT pg_wal_replay_resume()", standby)
+    eventually(lambda: lag().bytes, 0)
+    reader.dispose()
 
 
 def test_replicas_may_die_and_come_back(mortal: Cluster, trio: Trio) -> None:
