@@ -1,5 +1,6 @@
 """Running `dance` as a person or Render would: a process of its own, configured by its environment alone."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,11 @@ DEADLINE: Final = 100.0
 def environment(variables: Mapping[str, str], home: Path) -> dict[str, str]:
     """Nothing but what a bare machine has, and these variables."""
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8", **variables}
+
+
+def hear_interrupts() -> None:
+    """Between fork and exec: a shell's background job is deaf to SIGINT, and so would be what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def dance(

@@ -1,11 +1,14 @@
 """`dance check`: every database that the configuration names, and the worst of them as exit status."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.commands import dance
+from tests.commands import DEADLINE, PROJECT, dance, environment, hear_interrupts
 from tests.postgres import Trio
 
 
@@ -73,11 +76,27 @@ def test_the_web_service_does_not_start_beyond_its_budget(trio: Trio, tmp_path: 
 def test_a_database_that_is_away_is_75(trio: Trio, tmp_path: Path) -> None:
     """One that does not answer is down, the others are still reported."""
     variables = trio.environ() | {"RENDER_EXTERNAL_DB_URL": "postgresql://user:password@127.0.0.1:9/name"}
-    done = dance("check", variables=variables, cwd=tmp_path)
+    done = dance("check", "--watch", "--looks", "2", "--every", "0.1", variables=variables, cwd=tmp_path)
     assert done.returncode == 75, done.stdout + done.stderr
     assert "render_prod" in done.stdout
     assert "Connection refused" in done.stdout
     assert "up" in done.stdout
+
+
+def test_watching_ends_with_ctrl_c(trio: Trio, tmp_path: Path) -> None:
+    """--watch tells again and again, and Ctrl-C ends it as an interruption, without a traceback."""
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "app", "check", "--json", "--watch", "--every", "0.1"],
+        env={**environment(trio.environ(), tmp_path), "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"},
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts,  # noqa: PLW1509 - one signal
+    )  # fmt: skip
+    assert watching.stdout is not None
+    for _ in range(3):
+        assert json.loads(watching.stdout.readline())["exit_status"] == 0
+    watching.send_signal(signal.SIGINT)
+    _, said = watching.communicate(timeout=DEADLINE)
+    assert watching.returncode == 130
+    assert "Traceback" not in said
 
 
 def test_a_swapped_database_is_77(trio: Trio, tmp_path: Path) -> None:

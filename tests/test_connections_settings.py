@@ -1,6 +1,7 @@
 """`DATABASE_*` reach every connection that the project makes: seen by the server at each login."""
 
 import os
+import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ CREATE FUNCTION public.tell() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
 END $$;
 CREATE EVENT TRIGGER tell ON login EXECUTE FUNCTION public.tell();
 """
+_SOURCES: Final = PROJECT / "samples" / "sources.toml"
 _HOW: Final = {
     "DATABASE_STATEMENT_TIMEOUT": "71",
     "DATABASE_LOCK_TIMEOUT": "7",
@@ -76,8 +78,7 @@ def test_every_verb_connects_as_the_settings_say(
     assert {command.split()[0] for command in _COMMANDS} == VERBS.keys() - {"sandbox"}
     for name in (*Settings.known, *(name for name in os.environ if name.startswith("PG"))):
         monkeypatch.delenv(name, raising=False)
-    sources = PROJECT / "samples" / "sources.toml"
-    for name, value in {**trio.environ(), **_HOW, "SOURCES_FILE": str(sources)}.items():
+    for name, value in {**trio.environ(), **_HOW, "SOURCES_FILE": str(_SOURCES)}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     databases = [url.rsplit("/", 1)[1] for url in (trio.local, trio.render_dev, trio.render_prod)]
@@ -89,6 +90,18 @@ def test_every_verb_connects_as_the_settings_say(
             LazyVerbs(name="dance").main(arguments, standalone_mode=False)
         expected = set() if name in _CONNECTS_TO_NOTHING else {("71s", "7s")}
         assert logins.new(*databases) == expected, name
+
+
+def test_the_pipeline_works_on_the_primary(trio: Trio, tmp_path: Path) -> None:
+    """Replicas that are configured are not even asked by a run."""
+    with socket.create_server(("127.0.0.1", 0)) as replica:
+        urls = f"postgresql://user:password@127.0.0.1:{replica.getsockname()[1]}/events"
+        variables = {**trio.environ(), "LOCAL_REPLICA_URLS": urls, "SOURCES_FILE": str(_SOURCES)}
+        done = dance("pipeline", "--from", "store", variables=variables, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        replica.setblocking(False)  # noqa: FBT003 - the socket's own signature
+        with pytest.raises(BlockingIOError):
+            replica.accept()
 
 
 def test_the_sandbox_connects_as_the_settings_say(place: Path) -> None:

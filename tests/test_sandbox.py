@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from app.database.sandbox import Sandbox
-from tests.commands import DEADLINE, PROJECT, dance, environment
+from tests.commands import DEADLINE, PROJECT, dance, environment, hear_interrupts
 from tests.mishaps import MortalServer
 
 
@@ -20,11 +20,6 @@ def sandbox(place: Path) -> Iterator[Sandbox]:
     sandbox = Sandbox(place / ".sandbox")
     yield sandbox
     sandbox.server.stop("immediate")
-
-
-def _hear_interrupts() -> None:
-    # A shell's background job is started deaf to SIGINT, and so would be what it starts.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _servers_of(directory: Path) -> list[psutil.Process]:
@@ -80,7 +75,7 @@ def test_an_interrupted_sandbox_leaves_no_server_behind(
     with subprocess.Popen(
         [sys.executable, "-m", "app", "sandbox", "run", sys.executable, "-c", ready],
         env={**environment({}, place), "PYTHONPATH": str(PROJECT)}, cwd=place, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, text=True, start_new_session=True, preexec_fn=_hear_interrupts,  # noqa: PLW1509 - this test has one thread
+        stderr=subprocess.DEVNULL, text=True, start_new_session=True, preexec_fn=hear_interrupts,  # noqa: PLW1509 - this test has one thread
     ) as process:  # fmt: skip
         assert process.stdout is not None
         while process.stdout.readline().strip() != "ready":
