@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from pathlib import Path
@@ -99,6 +101,16 @@ SEEDS: dict[str, list[bytes]] = {
     "facebook": [FACEBOOK],
 }
 
+FUZZED = {
+    "table": 60_000,
+    "calendar": 20_000,
+    "page": 20_000,
+    "feed": 20_000,
+    "eventbrite": 60_000,
+    "facebook": 60_000,
+}
+"""Runs of atheris: a few minutes each."""
+
 NASTY = (
     *(
         b"\x00",
@@ -184,6 +196,34 @@ def test_any_damage_is_survived(name: str, data: st.DataObject) -> None:
 def test_any_damage_is_survived_for_long(name: str, data: st.DataObject) -> None:
     """The same with five thousand documents of each format."""
     holds(PARSERS[name], data.draw(mutated(name)))
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", PARSERS)
+def test_what_coverage_leads_to_is_survived(name: str, tmp_path: Path) -> None:
+    """Atheris looks for inputs that reach new branches, from the good documents on, for a bounded number of runs."""
+    pytest.importorskip("atheris", reason="atheris has wheels for Linux on x86-64 only")
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for number, seed in enumerate(SEEDS[name]):
+        (corpus / str(number)).write_bytes(seed)
+    words = tmp_path / "words"
+    escaped = ("".join(map(r"\x{:02x}".format, word)) for word in NASTY)
+    words.write_text("".join(map('"{}"\n'.format, escaped)))
+    limits = (f"-runs={FUZZED[name]}", "-seed=1", "-max_len=4096", "-timeout=60", "-rss_limit_mb=3000")
+    command = (
+        sys.executable,
+        "-m",
+        "tests.fuzzed",
+        name,
+        *limits,
+        f"-dict={words}",
+        f"-artifact_prefix={tmp_path}/",
+    )
+    done = subprocess.run((*command, corpus), capture_output=True, text=True, check=False)
+    broken = [path.read_bytes() for path in tmp_path.iterdir() if path.name.partition("-")[1]]
+    assert (done.returncode, broken) == (0, []), done.stderr[-3_000:]
+    assert f"Done {FUZZED[name]} runs" in done.stderr
 
 
 JSON = st.recursive(
