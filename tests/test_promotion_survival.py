@@ -6,12 +6,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 import pytest
 
+from app.database.failures import TransactionConflictError
 from app.errors import TemporaryFailure
 from app.promotion.apply import AlreadyRunningError, StalePlanError, UnverifiedError
 from app.promotion.plan import Plan
@@ -244,11 +247,11 @@ def test_two_hundred_kills_leave_old_or_new(trio: Trio) -> None:
         kills(here, 200, random.Random(200))  # noqa: S311 - moments, no secrets
 
 
-POLL = (
-    "SELECT (SELECT string_agg(DISTINCT name, ',') FROM venues) || ' '"
-    " || (SELECT string_agg(DISTINCT organiser, ',') || count(*) FROM events)"
-)
-"""Names of both tables and the number of events: one state, or a mixture."""
+POLL = """
+SELECT concat_ws(' ', (SELECT string_agg(DISTINCT name, ',') FROM venues), string_agg(DISTINCT organiser, ','),
+  string_agg(DISTINCT coalesce(v.name, 'no venue'), ','), count(*)) FROM events LEFT JOIN venues AS v ON v.key = venue_key
+"""
+"""What venues are called, who organises, where events take place, how many: one state, or a mixture."""
 
 
 @dataclass
@@ -256,26 +259,30 @@ class Visitors:
     """Threads that read and write production while it is promoted to."""
 
     here: Scene
-    states: set[str] = field(default_factory=set)
-    written: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    written: list[str] = field(default_factory=list)
     troubles: list[BaseException] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def read(self) -> None:
-        """Poll for as long as it lasts."""
+        """Poll for a while on one connection."""
         with self.here.production.read() as transaction, transaction.cursor() as cursor:
             for _ in range(50):
                 cursor.execute(POLL)
                 row = cursor.fetchone()
-                self.states.add(row[0] if row else "nothing")
+                self.states[row[0] if row else "nothing"] += 1
 
     def write(self) -> None:
-        """Report something wrong."""
+        """Report something wrong, and like an event and its venue's name."""
+        written = uuid4().hex
         database = self.here.writable()
         with database.write() as transaction, transaction.cursor() as cursor:
-            cursor.execute("INSERT INTO event_reports (event_key, kind) VALUES ('e3', 'wrong')")
+            cursor.execute(
+                "INSERT INTO event_reports (event_key, kind, message) VALUES ('e3', 'wrong', %s)", (written,)
+            )
+            cursor.execute("INSERT INTO likes VALUES ('e3', %s)", (written,))
         database.dispose()
-        self.written += 1
+        self.written.append(written)
 
     def again_and_again(self, work: Callable[[], None]) -> None:
         """Repeat until the test says stop; keep what goes wrong."""
@@ -286,30 +293,73 @@ class Visitors:
             self.troubles.append(error)
 
 
-def test_readers_see_old_or_new_and_writers_lose_nothing(trio: Trio) -> None:
-    """Polls during promotions never see a mixture; visitors' reports written meanwhile are all there."""
-    with scene(trio) as here:
-        here.working(seed_events(500))
+def turn_over(turn: int) -> str:
+    """SQL that gives every event another organiser and another venue, and takes the old venues away."""
+    return f"""INSERT INTO venues (key, name) SELECT '{turn}.' || i, 'turn{turn}' FROM generate_series(1, 10) AS i;
+UPDATE events SET organiser = 'turn{turn}', venue_key = '{turn}.' || 1 + length(key) % 10;
+DELETE FROM venues WHERE name <> 'turn{turn}';"""
+
+
+def meets_nobody(here: Scene) -> bool:
+    """Promote; False where it met a writer and changed nothing."""
+    try:
         here.promote()
-        visitors = Visitors(here)
-        threads = [
-            threading.Thread(target=visitors.again_and_again, args=(work,))
-            for work in (visitors.read, visitors.read, visitors.write)
-        ]
-        for thread in threads:
-            thread.start()
-        for turn in range(8):
-            here.working(
-                f"UPDATE venues SET name = 'venue{turn}'; UPDATE events SET organiser = 'venue{turn}'"
-            )
-            here.promote()
+    except TransactionConflictError:
+        return False
+    return True
+
+
+def watched(here: Scene, *, promotions: int, polls: int, readers: int) -> None:
+    """Promote while visitors read and write; every poll saw one whole state, every write is there.
+
+    Args:
+        here: with nothing in it yet.
+        promotions: how many.
+        polls: by all readers, for each promotion, from its beginning to the next one's.
+        readers: at once.
+    """
+    here.working(seed_events(100) + turn_over(0))
+    here.live("CREATE TABLE likes (event text REFERENCES events, mark text PRIMARY KEY)")
+    here.promote()
+    visitors = Visitors(here)
+    threads = [
+        threading.Thread(target=visitors.again_and_again, args=(work,))
+        for work in [visitors.read] * readers + [visitors.write] * 2
+    ]
+    begun = time.monotonic()
+    for thread in threads:
+        thread.start()
+    try:
+        for turn in range(1, promotions + 1):
+            enough = visitors.states.total() + polls
+            here.working(turn_over(turn))
+            while not meets_nobody(here):
+                pass
+            while visitors.states.total() < enough and not visitors.troubles:
+                time.sleep(0.01)
+        seconds = time.monotonic() - begun
+    finally:
         visitors.stop.set()
         for thread in threads:
             thread.join()
-        assert not visitors.troubles
-        assert here.live("SELECT count(*) FROM event_reports") == [str(visitors.written)]
-        whole = [state for state in visitors.states if state.startswith("venue")]
-        assert whole, "the readers saw no promotion"
-        for state in whole:
-            venue, events = state.split(" ")
-            assert events == f"{venue}500", "a reader saw half of a promotion"
+    print(f"{visitors.states.total()} polls, {visitors.states.total() / seconds:.0f} a second, saw"  # noqa: T201 - for `make deep`
+          f" {len(visitors.states)} states in {promotions} promotions beside {len(visitors.written)} writes")  # fmt: skip
+    assert not visitors.troubles
+    wholes = {" ".join([f"turn{turn}"] * 3 + ["100"]) for turn in range(promotions + 1)}
+    assert visitors.states.keys() <= wholes, "a reader saw half of a promotion"
+    assert len(visitors.states) > promotions // 2, "the readers saw too few of the promotions"
+    assert sorted(here.live("SELECT message FROM event_reports")) == sorted(visitors.written)
+    assert sorted(here.live("SELECT mark FROM likes")) == sorted(visitors.written)
+
+
+def test_readers_see_old_or_new_and_writers_lose_nothing(trio: Trio) -> None:
+    """Polls during promotions never see a mixture; what visitors write meanwhile is all there."""
+    with scene(trio) as here:
+        watched(here, promotions=5, polls=100, readers=2)
+
+
+@pytest.mark.deep
+def test_a_hundred_promotions_before_many_eyes(any_trio: Trio) -> None:
+    """A hundred thousand polls over a hundred promotions, and writers beside them."""
+    with scene(any_trio) as here:
+        watched(here, promotions=100, polls=1_000, readers=6)
