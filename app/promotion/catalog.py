@@ -69,6 +69,13 @@ JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
 AND d.refobjid = c.oid AND d.deptype IN ('a', 'i')"""
 
+_REFERENCES: Final = """
+SELECT json_agg(json_build_object('name', f.conname, 'deferrable', f.condeferrable,
+  'table', format('"%s"."%s"', replace(rn.nspname, '"', '""'), replace(r.relname, '"', '""'))) ORDER BY f.conname)
+FROM pg_constraint f JOIN pg_class r ON r.oid = f.confrelid JOIN pg_namespace rn ON rn.oid = r.relnamespace
+WHERE f.contype = 'f' AND f.conparentid = 0
+AND (f.conrelid = c.oid OR f.conrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))"""
+
 _RELATIONS: Final = f"""
 SELECT json_agg(json_build_object(
   'schema', n.nspname, 'name', c.relname,
@@ -77,6 +84,7 @@ SELECT json_agg(json_build_object(
   'columns', ({_COLUMNS}), 'key', ({_NAMES}), 'unique', ({_UNIQUE}),
   'acted_upon', EXISTS (SELECT FROM pg_constraint f
      WHERE f.contype = 'f' AND f.confrelid = c.oid AND f.confdeltype <> 'a'),
+  'references', ({_REFERENCES}),
   'estimated_rows', greatest(c.reltuples, 0)::bigint,
   'bytes', coalesce((SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid)), pg_relation_size(c.oid)),
   'sequences', ({_SEQUENCES}),

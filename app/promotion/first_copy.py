@@ -32,7 +32,7 @@ def first_copy_message(entry: Entry, stagings: Sequence[Staging], hashing: Hashi
         "_begun := current_setting('dance.begun')::timestamptz;",
         f"{entry.insert()} RETURNING id INTO _promotion;",
         entry.insert_run(),
-        *(_checked(staging) for staging in stagings),
+        *(_checked(staging, f"SELECT rows, sum INTO _rows, _sum FROM pg_temp.copied_{staging.number};") for staging in stagings),
         *(sequences(staging) for staging in stagings),
         forget(limits),
         remember(),
@@ -48,15 +48,31 @@ def first_copy_message(entry: Entry, stagings: Sequence[Staging], hashing: Hashi
     )
 
 
-def _checked(staging: Staging) -> str:
+def copied(stagings: Sequence[Staging], hashing: Hashing) -> str:
+    """The same checks for the block of another message: some tables were copied, others change in their rows."""
+    return "\n".join(
+        f"""{
+            _checked(
+                staging,
+                f"SELECT count(*), {total(hashing.row(staging.table.relation, 't'))} INTO _rows, _sum"
+                f" FROM {staging.table.relation.quoted} AS t;",
+            )
+        }
+{sequences(staging)}"""
+        for staging in stagings
+    )
+
+
+def _checked(staging: Staging, sums: str) -> str:
     """The table holds the source's rows and no others; one undo image stands for all of them."""
     table = staging.table
     assert table.difference.sums is not None  # noqa: S101 - hashed while they were copied
     label = literal(table.relation.label)
-    return f"""SELECT rows, sum INTO _rows, _sum FROM pg_temp.copied_{staging.number};
+    # Its position is negative: those of other images count from 1.
+    return f"""{sums}
 IF _rows <> {table.difference.rows[0]} OR (_sum - {table.difference.sums[0]}::numeric) % {MODULUS} <> 0 THEN
   RAISE EXCEPTION USING ERRCODE = '{UNVERIFIED}', MESSAGE = {label} || ' differs from the source after it was copied: '
     || _rows || ' rows instead of {table.difference.rows[0]}, or other content';
 END IF;
 INSERT INTO control.promotion_undo (promotion_id, position, table_name, operation, row_key, before, after_hash)
-VALUES (_promotion, {staging.number}, {literal(table.relation.quoted)}, 'fill', _rows::text, NULL, _sum);"""
+VALUES (_promotion, {-1 - staging.number}, {literal(table.relation.quoted)}, 'fill', _rows::text, NULL, _sum);"""

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -98,11 +98,15 @@ def make_plan(
         known = None if careful else knowledge(*sides, relations)
         empty = _never_filled(sides[1], relations)
         others = compare(source, destination, [r for r in relations if r not in empty], hashing, known)
-        if any(difference.counts != (0, 0, 0) for difference in others):
-            # Other tables' rows change within the message, after COPY: a reference to them would fail.
-            filled = compare(source, destination, empty, hashing, None)
-        else:
-            filled = into_empty(source, empty, hashing.seed)
+        changing = {
+            relation.quoted
+            for relation, difference in zip([r for r in relations if r not in empty], others, strict=True)
+            if difference.counts != (0, 0, 0)
+        }
+        first = _copied_first(sides[1], empty, changing)
+        staged = iter(compare(source, destination, [r for r in empty if r not in first], hashing, None))
+        copied = iter(into_empty(source, first, hashing.seed))
+        filled = [next(copied) if r in first else next(staged) for r in empty]
         found = _in_order(relations, empty, filled, others)
     tables = [TablePlan(r, d) for r, d in zip(relations, found, strict=True)]
     if request.samples and any(table.changes for table in tables):
@@ -120,6 +124,31 @@ def _never_filled(destination: Side, relations: Sequence[Relation]) -> list[Rela
         if not destination.relations[relation.quoted].bytes
         and not any(column.as_text for column in relation.columns)
     ]
+
+
+def _copied_first(destination: Side, empty: Sequence[Relation], changing: Collection[str]) -> list[Relation]:
+    """The empty tables whose references hold as soon as their rows are copied, one table after the other.
+
+    COPY checks what cannot be deferred at its own end; other tables' rows change later, within the message.
+    The rest is staged, and takes part in the one statement for all tables.
+    """
+    names = [relation.quoted for relation in empty]
+    first = list(empty)
+    while True:
+        kept = [
+            relation
+            for relation in first
+            if all(
+                reference.deferrable
+                or reference.table == relation.quoted
+                or (reference.table not in changing and reference.table not in names)
+                or reference.table in [earlier.quoted for earlier in first[: first.index(relation)]]
+                for reference in destination.relations[relation.quoted].references
+            )
+        ]
+        if kept == first:
+            return first
+        first = kept
 
 
 def _in_order(

@@ -11,7 +11,7 @@ from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.database.origin import Origin
 from app.promotion import guard
 from app.promotion.apply import stage_and_run
-from app.promotion.first_copy import first_copy_message
+from app.promotion.first_copy import copied, first_copy_message
 from app.promotion.hashing import Hashing
 from app.promotion.known import remembered
 from app.promotion.ledger import Entry
@@ -114,11 +114,13 @@ def promote(
 
             def script() -> str:
                 hashed()
-                if first:
+                fresh = [staging for staging in staged if staging.table in first]
+                if fresh == staged:
                     return first_copy_message(entry, staged, made.hashing, limits)
                 return message(
-                    entry, staged, made.hashing, made.destination, limits, full=request.verify_full
-                )
+                    entry, [staging for staging in staged if staging not in fresh], made.hashing,
+                    made.destination, limits, full=request.verify_full, before_commit=copied(fresh, made.hashing),
+                )  # fmt: skip
 
             try:
                 stage_and_run(

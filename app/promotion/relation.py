@@ -42,6 +42,21 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A foreign key.
+
+    Attributes:
+        name: of the constraint.
+        table: that it references, as a qualified name in SQL.
+        deferrable: it may be checked at COMMIT.
+    """
+
+    name: str
+    table: str
+    deferrable: bool
+
+
+@dataclass(frozen=True)
 class Relation:
     """A table of one database.
 
@@ -54,6 +69,7 @@ class Relation:
         key: names of the primary key's columns; empty when there is none.
         unique: names of the columns in other unique or exclusion constraints that are checked at once.
         acted_upon: a foreign key elsewhere cascades, nulls or restricts when rows are deleted here.
+        references: its foreign keys.
         estimated_rows: the planner's estimate.
         bytes: of the heap, with partitions.
         sequences: name in SQL and the column it feeds.
@@ -68,6 +84,7 @@ class Relation:
     key: tuple[str, ...]
     unique: tuple[str, ...]
     acted_upon: bool
+    references: tuple[Reference, ...]
     estimated_rows: int
     bytes: int
     sequences: tuple[tuple[str, str], ...]
@@ -86,6 +103,7 @@ class Relation:
             key=tuple(said["key"] or ()),
             unique=tuple(said["unique"] or ()),
             acted_upon=said["acted_upon"],
+            references=tuple(Reference(**reference) for reference in said["references"] or ()),
             estimated_rows=said["estimated_rows"],
             bytes=said["bytes"],
             sequences=tuple((sequence, column) for sequence, column in said["sequences"] or ()),
