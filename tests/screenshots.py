@@ -1,16 +1,19 @@
 """The pictures of docs/operations.md: `python -m tests.screenshots` takes them anew."""
 
-from datetime import timedelta
+import hashlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Final, Literal
+from uuid import uuid4
 
 from sqlalchemy import insert
 
-from app.database.tables import promotions
+from app.database.tables import promotions, runs, stage_runs
 from tests.browser import DESKTOP, PHONE, browser, save, visited
 from tests.postgres import Servers, Trio
-from tests.web import HALL, a_promotion, an_event, publish, served, today, writing
+from tests.web import HALL, a_promotion, a_run, an_event, publish, served, today, writing
 
 _NAMES = (
     "Salsa at the harbour",
@@ -20,7 +23,16 @@ _NAMES = (
     "Forró no parque",
     "Blues night",
 )
+_STAGES = {"collect": {"found": 412, "gone": 3}, "deduplicate": {"merged": 57}, "store": {"stored": 352}}
 _STYLES = ("salsa", "tango", "swing", "bachata", "forró", "blues")
+
+
+_PICTURES: Final[tuple[tuple[str, str, dict[str, int], Literal["light", "dark"]], ...]] = (
+    ("/", "events.png", DESKTOP, "light"),
+    ("/", "events-phone.png", PHONE, "light"),
+    ("/events/e01", "event-phone.png", PHONE, "dark"),
+    ("/status", "status-production.png", {"width": 1200, "height": 1100}, "light"),
+)
 
 
 def _fill(trio: Trio) -> None:
@@ -42,34 +54,57 @@ def _fill(trio: Trio) -> None:
     random = Random(7)  # noqa: S311 - figures for a picture
     publish(trio, *events, places=(HALL,))
     with writing(trio, 4) as database, database.write() as transaction:
-        for _ in range(24):
+        for number in range(24):
+            run, ended = uuid4(), datetime.now(UTC) - timedelta(days=23 - number)
+            transaction.execute(insert(runs), a_run(run, ended, target="render_dev", host="dance-pipeline"))
+            for position, (stage, counts) in enumerate(_STAGES.items()):
+                row = {
+                    "run_id": run,
+                    "stage": stage,
+                    "position": position,
+                    "outcome": "done",
+                    "counts": counts,
+                }
+                transaction.execute(insert(stage_runs), row | {"finished_at": ended})
             row = a_promotion(
                 inserted=random.randint(0, 60),
                 updated=random.randint(0, 200),
                 deleted=random.randint(0, 9),
             )
-            transaction.execute(insert(promotions), row)
+            said = {
+                "source_as_of": ended,
+                "finished_at": ended,
+                "commit": "5d399b7c",
+                "host": "dance-pipeline",
+            }
+            transaction.execute(insert(promotions), row | said | {"from_environment": "render_dev"})
 
 
-def main() -> None:
+def digest_of_pages() -> str:
+    """What the pictures show: the templates, the style sheet and what is filled in here."""
+    root = Path(__file__).parent.parent
+    content = hashlib.sha256(Path(__file__).read_bytes())
+    for path in sorted((root / "app/web/pages").iterdir()):
+        content.update(path.read_bytes())
+    return content.hexdigest()
+
+
+def main(pictures: Path = Path(__file__).parent.parent / "docs") -> None:
     """Take the pictures."""
-    pictures = Path(__file__).parent.parent / "docs"
     with TemporaryDirectory(ignore_cleanup_errors=True) as directory:
         servers = Servers(Path(directory))
         try:
             with servers.trio(18) as trio, browser() as context:
                 _fill(trio)
                 with served(trio) as address:
-                    for path, name, size in (
-                        ("/", "events.png", DESKTOP),
-                        ("/events/e01", "event-phone.png", PHONE),
-                        ("/status", "status-production.png", DESKTOP),
-                    ):
+                    for path, name, size, scheme in _PICTURES:
                         with visited(context, size) as page:
+                            page.emulate_media(color_scheme=scheme)
                             page.goto(address + path)
                             save(page, pictures / name)
         finally:
             servers.stop()
+    (pictures / "pictures.sha256").write_text(f"{digest_of_pages()}\n", encoding="ascii")
 
 
 if __name__ == "__main__":

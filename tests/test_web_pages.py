@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from tests.postgres import Servers
+from tests.screenshots import digest_of_pages
 from tests.web import an_event, publish, service, today
 
 pytestmark = pytest.mark.xdist_group("web-pages")
@@ -31,7 +33,11 @@ def site(servers: Servers) -> Iterator[TestClient]:
 def test_the_first_page_lists_events_by_day(site: TestClient) -> None:
     """Each day is a heading, each event a link to its page."""
     html = site.get("/").text
-    assert html.index("Today, ") < html.index('href="/events/one"') < html.index('href="/events/two"')
+    assert (
+        html.index('<span class="today">Today</span> <time')
+        < html.index('href="/events/one"')
+        < html.index('href="/events/two"')
+    )
 
 
 def test_an_event_page_tells_search_engines_what_it_is(site: TestClient) -> None:
@@ -60,3 +66,9 @@ def test_every_answer_tells_browsers_to_run_nothing(site: TestClient) -> None:
         assert "default-src 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert "script" not in headers["content-security-policy"]
+
+
+def test_the_pictures_show_today_s_pages(project: Path) -> None:
+    """Whoever changes a page takes its pictures anew: python -m tests.screenshots."""
+    taken = (project / "docs/pictures.sha256").read_text(encoding="ascii").strip()
+    assert taken == digest_of_pages()

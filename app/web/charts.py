@@ -9,8 +9,8 @@ WIDTH: Final = 720
 ROW: Final = 64
 """Height of a row of bars, its label included."""
 _LABEL: Final = 18
-_MOST: Final = 40
-"""Bars; older promotions are in the list."""
+_MOST: Final = 50
+"""Bars; as many as the list below has rows."""
 
 
 @dataclass(frozen=True)
