@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
@@ -40,28 +41,41 @@ _REJECT = ("key", "source", "place", "line", "reason", "raw", "first_seen_at")
 def run(work: Work, context: Context) -> dict[str, int]:
     """Ask every source; one that fails keeps what it gave before, and the others go on."""
     counts = Counter(dict.fromkeys(("found", "new", "changed", "gone", "unchanged", "rejected"), 0))
-    for done, source in enumerate(context.sources):
-        context.observer.advance("collect", done, len(context.sources))
-        if source.name in context.skip:
-            continue
-        found = _ask(source, context)
-        for failure in found.failures:
-            work.failures.append(failure)
-            context.observer.note("collect", f"{failure} What it gave before stays.")
-        with context.database.write() as transaction, transaction.cursor() as cursor:
-            transaction.allow(_PATIENCE)
-            kept, new = _keep(cursor, source.name, found, context.now)
-            work.rejects += _keep_rejects(cursor, source.name, found, context.now)
-            if found.whole:
-                ledger.mark_collected(transaction, context.run_id, source.name)
-                if context.memory:
-                    context.memory.keep(cursor, source.name)
-            elif context.memory:
-                context.memory.forget(source.name)
-        counts.update(kept)
-        work.seen += new
+    # One source is read while the one before is stored, which is mostly the server's work.
+    with ThreadPoolExecutor(1, thread_name_prefix="storing") as storing:
+        stored: list[Future[_Stored]] = []
+        for done, source in enumerate(context.sources):
+            context.observer.advance("collect", done, len(context.sources))
+            if source.name in context.skip:
+                continue
+            found = _ask(source, context)
+            for failure in found.failures:
+                work.failures.append(failure)
+                context.observer.note("collect", f"{failure} What it gave before stays.")
+            if stored:
+                stored[-1].result()
+            stored.append(storing.submit(_store, source.name, found, context))
+        for one in map(Future.result, stored):
+            counts.update(one.counts)
+            work.seen += one.new
+            work.rejects += one.rejects
     counts["gone"] += _retire(context)
     return {**counts, "reports": _reports(work, context)}
+
+
+def _store(source: str, found: "_Found", context: Context) -> "_Stored":
+    """Store what a source gave, in one transaction."""
+    with context.database.write() as transaction, transaction.cursor() as cursor:
+        transaction.allow(_PATIENCE)
+        counts, new = _keep(cursor, source, found, context.now)
+        rejects = _keep_rejects(cursor, source, found, context.now)
+        if found.whole:
+            ledger.mark_collected(transaction, context.run_id, source)
+            if context.memory:
+                context.memory.keep(cursor, source)
+        elif context.memory:
+            context.memory.forget(source)
+    return _Stored(counts, new, rejects)
 
 
 def _retire(context: Context) -> int:
@@ -84,6 +98,15 @@ def _reports(work: Work, context: Context) -> int:
         work.failures.append(f"visitors' reports: {error}")
         context.observer.note("collect", f"Visitors' reports were not read: {error}")
         return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What came of storing it: counts, and what is new."""
+
+    counts: dict[str, int]
+    new: list[Seen]
+    rejects: list[Reject]
 
 
 @dataclass(slots=True)
