@@ -1,6 +1,7 @@
 """A local server that speaks OpenAI's chat protocol, and misbehaves as told."""
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,19 @@ class Call:
         self.handler.send_header("Content-Length", str(len(raw)))
         self.handler.end_headers()
         self.handler.wfile.write(raw)
+
+    def break_off(self, body: object = None, *, after: int = 0) -> None:
+        """Drop the connection: before any answer, or after so many bytes of a body that was promised whole."""
+        if body is not None:
+            raw = json.dumps(body).encode()
+            self.handler.send_response(200)
+            self.handler.send_header("Content-Type", "application/json")
+            self.handler.send_header("Content-Length", str(len(raw)))
+            self.handler.end_headers()
+            self.handler.wfile.write(raw[:after])
+            self.handler.wfile.flush()
+        self.handler.close_connection = True
+        self.handler.connection.shutdown(socket.SHUT_RDWR)
 
     def complete(self, message: dict[str, Any], reason: str = "stop") -> None:
         """Answer with a chat completion."""

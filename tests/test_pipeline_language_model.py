@@ -2,6 +2,7 @@
 
 import time as clock
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from app.database.handles import WritableDatabase
 from app.pipeline.judging import LanguageModel
 from app.pipeline.questions import Endpoint
 from app.pipeline.run import Result
+from tests.commands import dance
 from tests.language_model import TOO_MANY, Call, Served, always, serving
 from tests.postgres import Trio
 from tests.sightings import Saying, names, run_all, sighting, state, working
+from tests.test_pipeline_commands import listing, row
 
 GREY = (
     Saying("studio", [sighting("Fuego Gala Evening")]),
@@ -130,13 +133,42 @@ def _slow(call: Call) -> None:
     call.say(yes=True)
 
 
+def _cut(call: Call) -> None:
+    call.break_off({"id": "1", "object": "chat.completion", "choices": []}, after=20)
+
+
+def _hung_up(call: Call) -> None:
+    call.break_off()
+
+
+def _empty(call: Call) -> None:
+    call.send(200, {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": []})
+
+
+def _forbidden(call: Call) -> None:
+    call.send(401, {"error": {"message": f"wrong key {call.handler.headers['Authorization']}"}})
+
+
 @pytest.mark.parametrize(
     "behave",
-    [_nonsense, _wrong_shape, _prose, _refusal, _filtered, _too_many, _down, _slow],
+    [
+        _cut,
+        _hung_up,
+        _empty,
+        _forbidden,
+        _nonsense,
+        _wrong_shape,
+        _prose,
+        _refusal,
+        _filtered,
+        _too_many,
+        _down,
+        _slow,
+    ],
     ids=lambda behave: behave.__name__.strip("_"),
 )
 def test_a_failing_model_leaves_the_grey_zone_as_it_was(trio: Trio, behave: Callable[[Call], None]) -> None:
-    """Malformed answers, prose, refusals, 429, 500 and timeouts: both events stay, the run says so, ends incomplete."""
+    """Whatever the wire or the model does: both events stay, the run says so and ends incomplete."""
     with working(trio) as database, serving(behave) as served:
         result = judged(database, served, *GREY)
         key = served.keys[0]
@@ -172,6 +204,64 @@ def test_a_429_is_tried_again_before_it_is_a_failure(trio: Trio) -> None:
         result = judged(database, served, OPEN)
         assert len(served.calls) == 2
     assert result.outcome == "done"
+
+
+def test_no_answer_whatever_it_holds_breaks_a_run(trio: Trio) -> None:
+    """JSON of any shape, and bytes that are none: the question stays open, and the next run asks it again."""
+    message = {"role": "assistant", "content": None}
+    shapes: list[object] = [
+        *(None, [], "text", {}, {"choices": None}, {"choices": [None]}, {"choices": [{}]}, b"", b"\xff\xfe"),
+        {"choices": [{"message": None}]},
+        {"choices": [{"message": {**message, "tool_calls": [{"function": None}]}}]},
+        {
+            "choices": [
+                {"message": {**message, "tool_calls": [{"type": "function", "function": {"name": 7}}]}}
+            ]
+        },
+        {"choices": [{"message": {**message, "content": ["?"]}}], "usage": "much", "created": "soon"},
+    ]
+    with working(trio) as database:
+        for shape in shapes:
+            with serving(lambda call, shape=shape: call.send(200, shape)) as served:  # type: ignore[misc]  # a default
+                result = judged(database, served, OPEN)
+            assert result.outcome == "incomplete", shape
+            assert any("language model m failed" in failure for failure in result.failures), shape
+    assert trio.query("local", "SELECT count(*) FROM judgements") == ["0"]
+
+
+def test_a_dropped_connection_is_tried_again_and_costs_nothing_that_was_answered(trio: Trio) -> None:
+    """One answer breaks off: that question is asked again, the others keep theirs."""
+    source = Saying("studio", [sighting(f"Evening {word}", location=f"{word} House") for word in "ABCDE"])
+
+    def cut_once(call: Call) -> None:
+        if call.number == 2:
+            _cut(call)
+        else:
+            call.say(yes=True)
+
+    with working(trio) as database, serving(cut_once) as served:
+        result = judged(database, served, source)
+        assert len(served.calls) == 6
+    assert result.outcome == "done"
+    assert trio.query("local", "SELECT count(*) FROM judgements") == ["5"]
+
+
+def test_a_failing_model_is_told_on_the_command_line(trio: Trio, tmp_path: Path) -> None:
+    """The message names the model and the kind of failure, and the exit status is 1."""
+    variables = trio.environ(1) | listing(
+        tmp_path, row("An Evening with Friends", "Hall, Victoria, BC").replace("social dance,salsa", ",")
+    )
+    with serving(_forbidden) as served:
+        configured = {
+            "LANGUAGE_MODEL_URL": served.url,
+            "LANGUAGE_MODEL_NAME": "m",
+            "LANGUAGE_MODEL_KEY": "k-" + "0" * 4,
+        }
+        done = dance("pipeline", variables=variables | configured, cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "the language model m failed: ModelAuthenticationError 401" in done.stdout + done.stderr
+    assert "k-0000" not in done.stdout + done.stderr
+    assert names(trio) == ["An Evening with Friends"]
 
 
 def test_a_model_that_is_down_is_left_alone(trio: Trio) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from openai import AsyncOpenAI, OpenAIError
+from openai import AsyncOpenAI
 from pydantic_ai import Agent
-from pydantic_ai.exceptions import AgentRunError, UserError
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 from sqlalchemy import select
@@ -104,7 +103,7 @@ class _Asking:
         self.calls += 1
         try:
             result = await agent.run(question.content)
-        except (AgentRunError, UserError, OpenAIError) as error:
+        except Exception as error:
             logger.debug("language model", exc_info=error)
             self._failed_in_a_row += 1
             self.failure = f"the language model {self._endpoint.model} failed: {_told(error)}"
