@@ -98,6 +98,11 @@ def emptied(shared: tuple[Trio, WritableDatabase]) -> tuple[Trio, WritableDataba
     return shared
 
 
+_SAYS = st.lists(sightings(), max_size=15)
+_SEEDS = st.integers(0, 2**32)
+_CUTS = st.sets(st.sampled_from(list(STAGES)[:-1]))
+_FIRST = st.lists(sightings(), min_size=1, max_size=10)
+_LATER = st.lists(sightings(), max_size=5)
 _BOUNDED = settings(
     max_examples=10,
     deadline=None,
@@ -106,7 +111,7 @@ _BOUNDED = settings(
 
 
 @_BOUNDED
-@given(st.lists(sightings(), max_size=15))
+@given(_SAYS)
 def test_any_run_twice_changes_nothing(shared: tuple[Trio, WritableDatabase], says: list[Sighting]) -> None:
     """Again at once, and again with every stage forced to work: not a row differs."""
     trio, database = emptied(shared)
@@ -121,7 +126,7 @@ def test_any_run_twice_changes_nothing(shared: tuple[Trio, WritableDatabase], sa
 
 
 @_BOUNDED
-@given(st.lists(sightings(), max_size=15), st.integers(0, 2**32))
+@given(_SAYS, _SEEDS)
 def test_the_order_of_sightings_does_not_matter(
     shared: tuple[Trio, WritableDatabase], says: list[Sighting], seed: int
 ) -> None:
@@ -139,7 +144,7 @@ def test_the_order_of_sightings_does_not_matter(
 
 
 @_BOUNDED
-@given(st.lists(sightings(), max_size=12), st.sets(st.sampled_from(list(STAGES)[:-1])))
+@given(_SAYS, _CUTS)
 def test_the_pieces_of_a_run_do_not_matter(
     shared: tuple[Trio, WritableDatabase], says: list[Sighting], cuts: set[str]
 ) -> None:
@@ -157,7 +162,7 @@ def test_the_pieces_of_a_run_do_not_matter(
 
 
 @_BOUNDED
-@given(st.lists(sightings(), min_size=1, max_size=10), st.lists(sightings(), max_size=5))
+@given(_FIRST, _LATER)
 def test_keys_survive_whatever_duplicates_come_and_go(
     shared: tuple[Trio, WritableDatabase], says: list[Sighting], later: list[Sighting]
 ) -> None:
@@ -170,3 +175,20 @@ def test_keys_survive_whatever_duplicates_come_and_go(
     run_all(database, *by_source(says + visitors), days_later=0.001)
     run_all(database, *by_source(says), days_later=0.002)
     assert trio.query("local", "SELECT key FROM events ORDER BY key") == keys
+
+
+LONGER = {
+    test_any_run_twice_changes_nothing: (_SAYS,),
+    test_the_order_of_sightings_does_not_matter: (_SAYS, _SEEDS),
+    test_the_pieces_of_a_run_do_not_matter: (_SAYS, _CUTS),
+    test_keys_survive_whatever_duplicates_come_and_go: (_FIRST, _LATER),
+}
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(3_000)
+@pytest.mark.parametrize("holds", LONGER, ids=lambda holds: holds.__name__)
+def test_the_same_holds_for_many_more(shared: tuple[Trio, WritableDatabase], holds: Any) -> None:
+    """Each property above with two hundred examples."""
+    longer = given(*LONGER[holds])(holds.hypothesis.inner_test)
+    settings(_BOUNDED, max_examples=200)(longer)(shared)
