@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, computed_field
 
 from settings import targets
+from settings.destinations import REHEARSAL
 from settings.findings import ConfigurationError, Finding, Rule
 from settings.group import SettingsGroup
 from settings.marks import SECRET, DatabaseUrls, FromDatabase, FromPlatform, OnRender
@@ -65,6 +66,12 @@ class DatabaseSettings(SettingsGroup):
         default=None,
         alias=READER,
         description="The production database by a role that can only read it; `dance roles` makes one.",
+    )
+
+    rehearsal: bool = Field(
+        default=False,
+        alias=REHEARSAL,
+        description="Whether the databases only stand for others, as the sandbox's do: then all must be on this machine.",
     )
 
     @property

@@ -5,10 +5,11 @@ from itertools import combinations
 from typing import Final
 
 from settings.findings import Finding, Rule
-from settings.reading import Reading
+from settings.reading import TRUE, Reading
 from settings.targets import URLS, DatabaseTarget
 from settings.urls import PLAINTEXT_MODES, SHAPE, DatabaseUrl, Flaw, parse
 
+REHEARSAL: Final = "DATABASE_REHEARSAL"
 _ENCODE: Final = """python3 -c 'from getpass import getpass as g; from urllib.parse import quote as q; print(q(g(), safe=""))'"""
 
 
@@ -41,6 +42,9 @@ def check_url(
             Rule.URL_PLAINTEXT, f"allows plain text to another machine by sslmode={url.tls_mode}"
         )
         findings.append(_flawed(reading, variable, plaintext))
+    if url.is_remote and is_rehearsal(reading):
+        problem = f"leads to another machine, although {REHEARSAL} keeps everything on this one"
+        findings.append(_compared(reading, Rule.REHEARSAL, variable, problem, f"unset {REHEARSAL}"))
     told = {finding.variable for finding in findings}
     findings.extend(
         Finding(
@@ -85,6 +89,11 @@ def compare(reading: Reading, urls: Mapping[str, DatabaseUrl]) -> Iterator[Findi
             yield _compared(reading, Rule.SAME_DATABASE, other, f"names the same database as {one}")
 
 
+def is_rehearsal(reading: Reading) -> bool:
+    """Whether every database stands for another one and is on this machine, as the sandbox's are."""
+    return (reading.text(REHEARSAL) or "").lower() in TRUE
+
+
 def loopback(reading: Reading, variable: str) -> Finding:
     """The warning about a URL that leads to this machine, where another is expected."""
     return Finding(
@@ -96,12 +105,12 @@ def loopback(reading: Reading, variable: str) -> Finding:
     )
 
 
-def _compared(reading: Reading, rule: Rule, variable: str, problem: str) -> Finding:
+def _compared(reading: Reading, rule: Rule, variable: str, problem: str, remedy: str = "") -> Finding:
     return Finding(
         rule=rule,
         variable=variable,
         problem=problem,
-        remedy=f"{variable}={SHAPE}",
+        remedy=remedy or f"{variable}={SHAPE}",
         source=reading.source(variable),
     )
 

@@ -20,6 +20,7 @@ class Rule(StrEnum):
     URL_REDIRECTED = "url-redirected"
     URL_QUERY = "url-query"
     URL_PLAINTEXT = "url-plaintext"
+    REHEARSAL = "rehearsal"
     AMBIENT = "ambient"
     SAME_DATABASE = "same-database"
     DISAGREE = "internal-external-disagree"

@@ -10,6 +10,11 @@ from settings.findings import ENVIRONMENT, Finding, Source
 AMBIENT: Final = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGSERVICE", "PGOPTIONS")
 
 
+# The words that pydantic reads as booleans, so that what the rules read means the same in the model.
+TRUE: Final = frozenset({"1", "on", "t", "true", "y", "yes"})
+FALSE: Final = frozenset({"0", "off", "f", "false", "n", "no"})
+
+
 class Line(NamedTuple):
     """One assignment of a `.env` file; its representation keeps the value to itself.
 

@@ -2,17 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from settings.destinations import check_url, compare, loopback
+from settings.destinations import check_url, compare, is_rehearsal, loopback
 from settings.findings import Finding, Rule
-from settings.reading import Reading
+from settings.reading import FALSE, TRUE, Reading
 from settings.targets import CHOICES, PLATFORM, TARGET, URLS, DatabaseTarget, inferred_target
 from settings.urls import SHAPE, DatabaseUrl
-
-# The words that pydantic reads as booleans, so that RENDER means the same here and in the model.
-TRUE: Final = frozenset({"1", "on", "t", "true", "y", "yes"})
-FALSE: Final = frozenset({"0", "off", "f", "false", "n", "no"})
 
 
 class Decision(NamedTuple):
@@ -56,7 +52,8 @@ def decide(reading: Reading) -> Decision:
             url = check_url(reading, variable, text, on_render=on_render, findings=findings)
             if url is not None:
                 urls[variable] = url
-                if url.is_loopback and (on_render or URLS[variable] is not DatabaseTarget.LOCAL):
+                unexpected = on_render or URLS[variable] is not DatabaseTarget.LOCAL
+                if url.is_loopback and unexpected and not is_rehearsal(reading):
                     findings.append(loopback(reading, variable))
     worlds = list(_worlds(name, on_render=on_render))
     missing = _missing(reading, urls, worlds)

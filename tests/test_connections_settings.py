@@ -115,5 +115,6 @@ def test_the_sandbox_connects_as_the_settings_say(place: Path) -> None:
         logins = Logins(sandbox.server)
         done = dance("sandbox", "run", "dance", "promotions", variables=_HOW, cwd=place)
         assert logins.new(*databases) == {("71s", "7s")}, done.stderr
+        assert "this machine" not in done.stderr, "that its databases stand for others is no news there"
     finally:
         sandbox.server.stop("immediate")

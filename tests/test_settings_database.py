@@ -236,3 +236,28 @@ def test_the_process_s_libpq_variables_count(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PGSERVICE", "elsewhere")
     with pytest.raises(ConfigurationError, match="PGSERVICE"):
         DatabaseSettings()
+
+
+def test_a_rehearsal_stays_on_this_machine() -> None:
+    """DATABASE_REHEARSAL: no warning about loopback, and every URL that leads elsewhere is refused."""
+    here = {
+        "DATABASE_REHEARSAL": "True",
+        "DATABASE_CONNECTION_STRING": "postgresql://user:password@127.0.0.1/local",
+        "RENDER_EXTERNAL_DB_URL": "postgresql://user:password@localhost/production",
+    }
+    assert Settings.from_environ(here).warnings == ()
+    assert {
+        found.variable for found in Settings.from_environ({**here, "DATABASE_REHEARSAL": ""}).warnings
+    } == {"RENDER_EXTERNAL_DB_URL"}
+    for variable in (
+        "RENDER_INTERNAL_DB_URL",
+        "RENDER_READER_DB_URL",
+        "LOCAL_REPLICA_URLS",
+        "RENDER_BACKUP_DB_URL",
+    ):
+        there = {**here, variable: "postgresql://user:password@elsewhere.example/production?sslmode=require"}
+        with pytest.raises(ConfigurationError) as refused:
+            Settings.from_environ(there)
+        found = {(one.variable, one.rule) for one in refused.value.findings}
+        assert (variable, Rule.REHEARSAL) in found
+        assert "unset DATABASE_REHEARSAL" in str(refused.value)

@@ -56,6 +56,7 @@ class Sandbox:
     def variables(self) -> dict[str, str]:
         """The environment of execution mode 1 in the sandbox, on the sample sources."""
         return {
+            "DATABASE_REHEARSAL": "true",
             "DATABASE_TARGET": DatabaseTarget.LOCAL,
             "DATABASE_CONNECTION_STRING": self.server.url(_NAMES[DatabaseTarget.LOCAL]),
             "RENDER_DEV_EXTERNAL_DB_URL": self.server.url(_NAMES[DatabaseTarget.RENDER_DEV]),
