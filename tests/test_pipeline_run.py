@@ -38,13 +38,13 @@ def test_a_sighting_becomes_an_event(any_trio: Trio) -> None:
     stored = any_trio.query(
         "local",
         "SELECT e.name, starts_at AT TIME ZONE 'UTC', ends_at AT TIME ZONE 'UTC', time_zone, local_end_date,"
-        " dance_styles, price_low, currency, is_free, organiser, source, url, v.name, v.postal_code, rule"
+        " dance_styles, price_low, currency, is_free, organiser, source, url, v.name, v.street, rule"
         " FROM events e JOIN venues v ON v.key = venue_key JOIN provenance ON event_key = e.key",
     )
     assert stored == [
         (
             "Bachata Night|2026-06-06 03:00:00|2026-06-06 08:00:00|America/Vancouver|2026-06-06|{bachata,salsa}"
-            "|15.00|CAD|f|Studio|studio|https://studio.example/bachata|Victoria Edelweiss Club|V8V 1E9|unique"
+            "|15.00|CAD|f|Studio|studio|https://studio.example/bachata|Victoria Edelweiss Club|108 Niagara St|unique"
         )
     ]
 

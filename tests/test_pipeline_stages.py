@@ -183,6 +183,19 @@ def test_several_texts_mean_one_venue(one: str, other: str) -> None:
         assert drafts[0].venue is not None
 
 
+def test_a_venues_address_is_what_the_sources_say() -> None:
+    """The data file fills gaps and joins names; where it is out of date it changes neither address nor duplicates."""
+    says = [
+        sighting(location=text, reference=text)
+        for text in ("Swans Pub", "Swans Hotel, 1 Elsewhere St, Victoria")
+    ]
+    drafts = drafts_of(Seen(said.reference, "", NOW, live=True, said=said) for said in says)
+    assert {made.venue and made.venue.street for made in drafts} == {"1 Elsewhere St"}
+    (alone,) = drafts_of([Seen("one", "", NOW, live=True, said=says[0])])
+    assert alone.venue is not None
+    assert (alone.venue.street, alone.venue.postal_code) == ("506 Pandora Ave", None)
+
+
 def test_a_city_tells_two_halls_of_one_name_apart() -> None:
     """The same street and number in two cities is two venues."""
     says = [
@@ -229,7 +242,7 @@ def test_links_have_one_form(url: str, expected: str | None) -> None:
         ({"start_date": date(2027, 5, 20)}, "too far ahead"),
         ({"location": "Century Hall, Seattle, WA"}, "outside the region"),
         ({"location": "Somewhere"}, None),
-        ({"location": "Club 90, Vancouver, BC"}, "closed venue"),
+        ({"location": "Luv-A-Fair, Vancouver, BC"}, "closed venue"),
         ({"url": "https://www.10times.com/x"}, "blocked domain"),
         ({"url": "https://not10times.com/x"}, None),
         ({}, None),

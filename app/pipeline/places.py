@@ -73,8 +73,8 @@ def zone_of(place: Described | None) -> str | None:
 def settle(places: Iterable[Described]) -> dict[Described, Venue]:
     """One venue for all the descriptions that mean it, whatever their order.
 
-    Two descriptions mean the same when they have the same street and number in the same postal code or city,
-    or, where one has no address, the same name and no other address goes by it.
+    Two descriptions mean the same when both are names of one venue of the data file, or have the same street and
+    number in the same city, or, where one has no address, the same name and no other address goes by it.
 
     Returns:
         The venue of each description.
@@ -94,8 +94,11 @@ def settle(places: Iterable[Described]) -> dict[Described, Venue]:
 
 
 def _means(place: Described, addresses: dict[str, set[str]]) -> str:
+    if known := _alias(place):
+        return f"known {fold(known['name'])}"
     if place.street:
-        return _address(place)
+        address = _address(place)
+        return _KNOWN_ADDRESSES.get(address, address)
     for name in _name_keys(place):
         if len(found := addresses.get(name, set())) == 1:
             return next(iter(found))
@@ -118,19 +121,29 @@ def _street_key(street: str) -> str:
     return " ".join(_STREET_WORDS.get(word, word) for word in words)
 
 
+_KNOWN_ADDRESSES: Final = {
+    f"address {_street_key(venue['street'])}, {fold(venue['city'])}": f"known {fold(venue['name'])}"
+    for venue in _DATA["venue"]
+    if "street" in venue
+}
+
+
 def _venue(means: str, group: list[Described]) -> Venue:
     """The fullest description, completed by the others; the group is in a fixed order."""
     best = max(
         group,
-        key=lambda place: (_ALIASES.get(fold(place.name)) is not None, bool(place.street), -len(place.name)),
+        key=lambda place: (_alias(place) is not None, bool(place.street), -len(place.name)),
     )
+    known = next(filter(None, map(_alias, group)), None) or {}
     latitude, longitude = next(
         ((place.latitude, place.longitude) for place in [best, *group] if place.latitude is not None),
         (None, None),
     )
 
     def first(field: str) -> str | None:
-        return next((value for place in [best, *group] if (value := getattr(place, field))), None)
+        # What sources say comes before the data file, which may be out of date.
+        said = next((value for place in [best, *group] if (value := getattr(place, field))), None)
+        return said or known.get(field)
 
     return Venue(
         key=digest(means), name=best.name, street=first("street"), city=first("city"), region=first("region"),
@@ -173,21 +186,23 @@ def _describe(  # noqa: PLR0917 - a cache's key
 
 def _known(place: Described) -> Described | None:
     """The same with what the data file knows of it; None when nothing names it."""
-    alias = _ALIASES.get(fold(place.name))
-    if alias is not None and place.city in (None, alias.get("city")):
-        return Described(
+    if alias := _alias(place):
+        return replace(
+            place,
             name=alias["name"],
-            street=alias.get("street") or place.street,
             city=alias.get("city"),
             region=alias.get("region"),
-            postal_code=alias.get("postal_code") or place.postal_code,
             country=alias.get("country") or place.country,
-            latitude=place.latitude,
-            longitude=place.longitude,
         )
     if not place.name:
         return replace(place, name=place.street) if place.street else None
     return place
+
+
+def _alias(place: Described) -> dict[str, Any] | None:
+    """The venue of the data file that it names."""
+    alias = _ALIASES.get(fold(place.name))
+    return alias if alias is not None and place.city in {None, alias.get("city")} else None
 
 
 def _parse(location: str) -> Described:
