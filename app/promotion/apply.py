@@ -41,6 +41,21 @@ class StatementTimeoutError(TemporaryFailure):
     """Production was too slow; nothing was written. Try again when it has less to do, or raise DATABASE_STATEMENT_TIMEOUT."""
 
 
+class ConstraintError(AppError):
+    """A constraint of production refuses the plan's rows; nothing was written. Mend the rows or the constraint."""
+
+
+_REMEDIES: Final = {
+    errorcodes.UNIQUE_VIOLATION: "If rows only swap these values, declare the constraint DEFERRABLE: a foreign key acts"
+    " on the deletion of such a row, so it cannot be deleted and inserted again. Else mend the rows.",
+    errorcodes.EXCLUSION_VIOLATION: "If rows only swap these values, declare the constraint DEFERRABLE. Else mend the rows.",
+    errorcodes.FOREIGN_KEY_VIOLATION: "Keep the row that is referenced in the working database, or mend what references it.",
+    errorcodes.CHECK_VIOLATION: "Mend the rows in the working database, or the constraint.",
+    errorcodes.NOT_NULL_VIOLATION: "Mend the rows in the working database, or the column.",
+}
+"""SQLSTATE to remedy."""
+
+
 class UnknownOutcomeError(TemporaryFailure):
     """The link was lost during COMMIT and production does not answer. `dance promotions` will say what became of it."""
 
@@ -75,6 +90,7 @@ def stage_and_run(
         StalePlanError: production is not what the plan saw.
         UnverifiedError: the result is not what the plan says.
         StatementTimeoutError: production was too slow.
+        ConstraintError: a constraint that the source does not have refuses the rows.
         UnknownOutcomeError: nobody can say whether it was committed.
         TemporaryFailure: the link was lost, or a lock or timeout ended the transaction; nothing was written.
     """
@@ -134,6 +150,11 @@ def _run(cursor: Cursor, script: str) -> None:
             raise UnverifiedError(f"{said}\n{UnverifiedError.__doc__}") from error
         if error.pgcode == errorcodes.QUERY_CANCELED and "statement timeout" in said:
             raise StatementTimeoutError(f"{said}\n{StatementTimeoutError.__doc__}") from error
+        if remedy := _REMEDIES.get(error.pgcode or ""):
+            raise ConstraintError(
+                f"{error.diag.table_name}: production's constraint {error.diag.constraint_name} refuses this: {said}\n"
+                f"Nothing was written. {remedy}"
+            ) from error
         raise
 
 

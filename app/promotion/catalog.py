@@ -45,7 +45,11 @@ SELECT json_agg(json_build_object(
   'required', a.attnotnull,
   'has_default', a.atthasdef OR a.attidentity <> '',
   'generated', a.attgenerated <> '',
-  'always', a.attidentity = 'a'
+  'always', a.attidentity = 'a',
+  'parkable', NOT a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint f
+     WHERE f.contype = 'f' AND f.confrelid = c.oid AND a.attnum = ANY (f.confkey))
+     AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND a.attnum = ANY (i.indkey)
+     AND to_jsonb(i) ->> 'indnullsnotdistinct' = 'true')
 ) ORDER BY a.attnum)
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"""

@@ -223,7 +223,12 @@ def _as_written(relation: Relation, theirs: Relation) -> Relation:
     return replace(
         relation,
         columns=tuple(
-            replace(column, always=there[column.name].always, declared=there[column.name].declared)
+            replace(
+                column,
+                always=there[column.name].always,
+                declared=there[column.name].declared,
+                parkable=there[column.name].parkable,
+            )
             for column in relation.columns
         ),
         unique=theirs.unique,

@@ -103,11 +103,7 @@ def promote(
         guard.refuse(made.findings, request.tolerance.overrides)
         consent(made)
         entry = _entry(made, request, origin, seconds)
-        there = [
-            [column.name for column in made.destination.relations[table.relation.quoted].columns]
-            for table in made.tables
-        ]
-        staged = stagings(made.tables, there)
+        staged = stagings(made.tables, made.destination.relations)
         first = [table for table in made.tables if table.strategy is Strategy.FIRST]
         with timed(seconds, "apply"), _hashed_meanwhile(source, left, first, made.hashing) as hashed:
             writable = open_production()

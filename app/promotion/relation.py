@@ -23,6 +23,7 @@ class Column:
         has_default: an INSERT may leave it out.
         generated: computed by the server: neither compared nor sent.
         always: GENERATED ALWAYS AS IDENTITY: an UPDATE may not set it.
+        parkable: it may be null for a moment: no foreign key looks at it, and nulls are no duplicates.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Column:
     has_default: bool
     generated: bool
     always: bool
+    parkable: bool
 
     @property
     def quoted(self) -> str:

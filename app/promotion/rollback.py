@@ -98,10 +98,7 @@ def apply(
         StalePlanError: production changed since the plan.
         TemporaryFailure: see `stage_and_run`.
     """
-    staged = stagings(
-        made.tables,
-        [[c.name for c in made.destination.relations[t.relation.quoted].columns] for t in made.tables],
-    )
+    staged = stagings(made.tables, made.destination.relations)
     entry = Entry(
         kind="rollback",
         origin=origin,

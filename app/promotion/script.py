@@ -13,6 +13,7 @@ from app.promotion.hashing import MODULUS, Hashing, total
 from app.promotion.ledger import Entry
 from app.promotion.plan import Strategy
 from app.promotion.quoting import dollar_quoted, literal
+from app.promotion.relation import Column
 from app.promotion.staging import Staging
 
 STALE: Final = "DP001"
@@ -68,6 +69,7 @@ def message(
         entry.insert_run(),
         *(_unchanged(staging, destination) for staging in stagings),
         *(_undo(staging, hashing) for staging in stagings),
+        *(_park(staging, hashing) for staging in stagings if staging.parking and staging.table.updated),
         _apply(stagings, hashing),
         *(_counted(staging) for staging in stagings),
         *(_verified(staging, hashing, full=full) for staging in stagings),
@@ -77,7 +79,7 @@ def message(
         remember(),
     ]
     counters = " ".join(
-        f"_d{s.number} bigint; _r{s.number} bigint; _u{s.number} bigint; _i{s.number} bigint;"
+        f"_d{s.number} bigint; _r{s.number} bigint; _u{s.number} bigint; _i{s.number} bigint; _p{s.number} bigint := 0;"
         for s in stagings
     )
     analyze = " ".join(staging.analyze() for staging in stagings)
@@ -183,9 +185,27 @@ def _undo(staging: Staging, hashing: Hashing) -> str:
 
 def _rekeyed(staging: Staging) -> str:
     """SQL: row `t` cannot simply be updated."""
-    return " OR ".join(
-        f"t.{c.quoted}::text IS DISTINCT FROM ({staging.value(c)})::text" for c in staging.rekeying
+    return " OR ".join(_moves(staging, column) for column in staging.rekeying)
+
+
+def _park(staging: Staging, hashing: Hashing) -> str:
+    """Make the unique values that will change null, so that each is free when another row takes it.
+
+    Counts the rows that are what they are to become by that alone.
+    """
+    sets = ", ".join(
+        f"{c.quoted} = CASE WHEN {_moves(staging, c)} THEN NULL ELSE t.{c.quoted} END"
+        for c in staging.parking
     )
+    moves = " OR ".join(_moves(staging, column) for column in staging.parking)
+    # RETURNING speaks of the row after the update.
+    return f"""WITH p AS (UPDATE {staging.table.relation.quoted} AS t SET {sets} FROM {staging.rows} AS s
+  WHERE {staging.matches} AND {_changed(staging, hashing)} AND ({moves}) RETURNING {_changed(staging, hashing)} AS left)
+SELECT count(*) FILTER (WHERE NOT p.left) INTO _p{staging.number} FROM p;"""
+
+
+def _moves(staging: Staging, column: Column) -> str:
+    return f"t.{column.quoted}::text IS DISTINCT FROM ({staging.value(column)})::text"
 
 
 def _apply(stagings: Sequence[Staging], hashing: Hashing) -> str:
@@ -201,9 +221,10 @@ def _apply(stagings: Sequence[Staging], hashing: Hashing) -> str:
             f"d{staging.number} AS (DELETE FROM {name} AS t USING {joined} WHERE {gone} RETURNING 1)"
         )
         rekeyed = f"({_rekeyed(staging)})" if staging.rekeying else "false"
+        own = [f"t.{column.quoted} AS o{n}" for n, column in enumerate(staging.own)]
         parts.append(
             f"r{staging.number} AS (DELETE FROM {name} AS t USING {staging.rows} AS s WHERE {staging.matches}"
-            f" AND {_changed(staging, hashing)} AND {rekeyed} RETURNING s.key)"
+            f" AND {_changed(staging, hashing)} AND {rekeyed} RETURNING {', '.join(['s.key', *own])})"
         )
     parts.append(f"deleted AS (SELECT {_sum(['d', 'r'], numbers)} AS n)")
     for staging in stagings:
@@ -222,14 +243,18 @@ def _apply(stagings: Sequence[Staging], hashing: Hashing) -> str:
     parts.append(f"updated AS (SELECT {_sum(['u'], numbers)} + (SELECT n FROM deleted) AS n)")
     for staging in stagings:
         relation = staging.table.relation
-        again = f" OR s.key IN (SELECT key FROM r{staging.number})" if staging.rekeying else ""
-        names = ", ".join(c.quoted for c in relation.columns)
-        values = ", ".join(staging.value(c) for c in relation.columns)
+        names = [c.quoted for c in relation.columns]
+        values = [staging.value(c) for c in relation.columns]
+        insert = f"INSERT INTO {relation.quoted} ({{}}) OVERRIDING SYSTEM VALUE SELECT {{}} FROM {staging.rows} AS s, updated"
         parts.append(
-            f"i{staging.number} AS (INSERT INTO {relation.quoted} ({names}) OVERRIDING SYSTEM VALUE"
-            f" SELECT {values} FROM {staging.rows} AS s, updated WHERE ({_new(staging)}{again}) AND updated.n >= 0 RETURNING 1)"
+            f"i{staging.number} AS ({insert.format(', '.join(names), ', '.join(values))}"
+            f" WHERE {_new(staging)} AND updated.n >= 0 RETURNING 1)"
         )
-    counts = ", ".join(f"(SELECT count(*) FROM {op}{n})" for n in numbers for op in "drui")
+        names += [column.quoted for column in staging.own]
+        values += [f"r.o{n}" for n in range(len(staging.own))]
+        again = f"{insert.format(', '.join(names), ', '.join(values))}, r{staging.number} AS r WHERE r.key = s.key"
+        parts.append(f"b{staging.number} AS ({again} AND updated.n >= 0 RETURNING 1)")
+    counts = ", ".join(f"(SELECT count(*) FROM {op}{n})" for n in numbers for op in "dbui")
     into = ", ".join(f"_{op}{n}" for n in numbers for op in "drui")
     return f"WITH {', '.join(parts)} SELECT {counts} INTO {into};"
 
@@ -241,9 +266,10 @@ def _sum(operations: Sequence[str], numbers: Sequence[int]) -> str:
 def _counted(staging: Staging) -> str:
     """As many rows were touched as the plan says."""
     n, table = staging.number, staging.table
-    return f"""IF _d{n} <> {table.deleted} OR _u{n} + _r{n} <> {table.updated} OR _i{n} - _r{n} <> {table.inserted} THEN
+    updated = f"_u{n} + _r{n} + _p{n}"
+    return f"""IF _d{n} <> {table.deleted} OR {updated} <> {table.updated} OR _i{n} <> {table.inserted} THEN
   RAISE EXCEPTION USING ERRCODE = '{UNVERIFIED}', MESSAGE = {literal(table.relation.label)} || ': '
-    || (_i{n} - _r{n}) || ' rows inserted, ' || (_u{n} + _r{n}) || ' updated, ' || _d{n} || ' deleted instead of'
+    || _i{n} || ' rows inserted, ' || ({updated}) || ' updated, ' || _d{n} || ' deleted instead of'
     ' {table.inserted}, {table.updated}, {table.deleted}';
 END IF;"""
 

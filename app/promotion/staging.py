@@ -1,12 +1,12 @@
 """Temporary tables of the destination's session: the rows to write and the keys to delete."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.promotion.hashing import Hashing
 from app.promotion.plan import Strategy, TablePlan
 from app.promotion.quoting import text_array
-from app.promotion.relation import Column
+from app.promotion.relation import Column, Relation
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,16 @@ class Staging:
         table: what is to change.
         rekeying: columns whose change makes a row be deleted and inserted again: unique ones, so that rows may
             swap their values, and those that an UPDATE may not set.
+        own: columns that the destination has alone; a row that is deleted and inserted again keeps them.
+        parking: unique columns that are null for a moment, where a row must not be deleted because a foreign
+            key acts on that.
     """
 
     number: int
     table: TablePlan
     rekeying: tuple[Column, ...]
+    own: tuple[Column, ...]
+    parking: tuple[Column, ...]
 
     @property
     def rows(self) -> str:
@@ -96,27 +101,29 @@ class Staging:
         return f"ANALYZE {self.rows} ({keys}); ANALYZE {self.gone};"
 
 
-def stagings(tables: Sequence[TablePlan], destination: Sequence[Sequence[str]]) -> list[Staging]:
+def stagings(tables: Sequence[TablePlan], destination: Mapping[str, Relation]) -> list[Staging]:
     """A staging for each table that changes.
 
     Args:
         tables: of the plan.
-        destination: for each of them the destination's column names.
+        destination: its relations as the destination has them.
     """
     return [
-        Staging(n, table, _rekeying(table, there))
-        for n, (table, there) in enumerate(zip(tables, destination, strict=True))
+        _staging(n, table, destination[table.relation.quoted])
+        for n, table in enumerate(tables)
         if table.changes
     ]
 
 
-def _rekeying(table: TablePlan, there: Sequence[str]) -> tuple[Column, ...]:
-    """None where a foreign key acts on deletes, or the destination has columns that the source lacks."""
+def _staging(number: int, table: TablePlan, there: Relation) -> Staging:
     relation = table.relation
-    if relation.acted_upon or set(there) - {column.name for column in relation.columns}:
-        return ()
-    return tuple(
-        column
-        for column in relation.columns
-        if column.name not in relation.key and (column.name in relation.unique or column.always)
+    shared = {column.name for column in relation.columns}
+    unique = [c for c in relation.columns if c.name not in relation.key and c.name in relation.unique]
+    always = [c for c in relation.columns if c.name not in relation.key and c.always and c not in unique]
+    return Staging(
+        number,
+        table,
+        rekeying=() if relation.acted_upon else (*unique, *always),
+        own=tuple(column for column in there.columns if column.name not in shared),
+        parking=tuple(column for column in unique if column.parkable) if relation.acted_upon else (),
     )
