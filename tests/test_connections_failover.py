@@ -339,7 +339,9 @@ def lasting(template: Path) -> Iterator[Cluster]:
 
 
 @pytest.mark.parametrize("ended_by", ["administrator", "crash"])
-def test_a_session_ended_by_the_server_costs_a_retry(lasting: Cluster, ended_by: str) -> None:
+def test_a_session_ended_by_the_server_costs_a_retry(
+    lasting: Cluster, ended_by: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """Ended by an administrator (57P01), or by the restart after a crash (57P02, 57P03): the unit runs again."""
     lasting.sql("TRUNCATE written")
     writer = lasting.writer()
@@ -360,7 +362,16 @@ def test_a_session_ended_by_the_server_costs_a_retry(lasting: Cluster, ended_by:
     repeat(writer.write, unit, quick())
     put_in_time(writer)
     assert time.monotonic() - began < HANG
+
+    def ask_by_the_drivers_cursor() -> None:
+        with writer.read() as transaction, transaction.cursor() as cursor:
+            lasting.sql(_TERMINATE)
+            cursor.execute("SELECT 1")
+
+    with pytest.raises(DatabaseUnreachableError, match=r"terminating connection|server closed the connection"):
+        ask_by_the_drivers_cursor()
     writer.dispose()
+    assert [record for record in caplog.records if record.name.startswith("sqlalchemy")] == []
     assert len(attempts) == 2
     assert lasting.sql("SELECT count(*) FROM written") == "3"
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from psycopg2 import Error as DriverError
 from psycopg2 import InterfaceError, OperationalError
 from psycopg2 import errors as pg
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -58,8 +61,6 @@ def driver_errors_become_ours(label: str) -> Iterator[None]:
         raise PoolExhaustedError(f"{label}: {PoolExhaustedError.__doc__}") from error
     except (DBAPIError, DriverError) as error:
         orig = error.orig if isinstance(error, DBAPIError) else error  # a raw cursor's error is the driver's
-        if isinstance(orig, InterfaceError) and isinstance(orig.__context__, DriverError):
-            orig = orig.__context__  # what closed the connection, not that ROLLBACK found it closed
         said = str(orig).strip()
         _forget_frames(error)
         if _is_lost(error, orig):
@@ -74,6 +75,23 @@ def driver_errors_become_ours(label: str) -> Iterator[None]:
                 f"{label}: {said}\nThe transaction was rolled back, nothing was half-written. Try again."
             ) from error
         raise DatabaseFailedError(f"{label}: {said}\nThe transaction was rolled back.") from error
+
+
+@contextmanager
+def driver_cursor(connection: Connection) -> Iterator[Cursor]:
+    """The driver's own cursor; a connection that is lost meanwhile is given up, which SQLAlchemy cannot see by itself.
+
+    Args:
+        connection: SQLAlchemy's.
+    """
+    session: Any = connection.connection.driver_connection
+    try:
+        with session.cursor() as cursor:
+            yield cursor
+    except DriverError as error:
+        if session.closed:
+            connection.invalidate(error)
+        raise
 
 
 def _is_lost(error: Exception, orig: BaseException | None) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DisconnectionError
 
 from app.database.driver import OwnStatement, ReaderWritesError, ReadOnlyConnection
+from app.database.failures import driver_cursor
 from app.database.permits import Purpose
 from app.database.stamp import Declaration, declaration_of, hold_stamp
 from app.errors import Refused
@@ -84,8 +85,7 @@ class StampGuard:
             return
         if declared.stamp is None and self.purpose is Purpose.MIGRATION:
             return
-        session: Any = connection.connection.driver_connection
-        with session.cursor() as cursor:
+        with driver_cursor(connection) as cursor:
             self._verify(hold_stamp(cursor, declared.identity))
 
     def _on_connect(self, session: Any, record: Any) -> None:
@@ -148,10 +148,7 @@ def begin_reading(connection: Connection, *, snapshot: bool | str) -> None:
         if not _SNAPSHOT_ID.fullmatch(snapshot):
             raise ValueError(f"{snapshot!r} is no exported snapshot's id.")
         adopt = f"SET TRANSACTION SNAPSHOT '{snapshot}'; "
-    session: Any = connection.connection.driver_connection
-    with (
-        session.cursor() as cursor
-    ):  # the driver's own: SQLAlchemy's result would take longer than the answer
+    with driver_cursor(connection) as cursor:  # SQLAlchemy's result would take longer than the answer
         cursor.execute(
             OwnStatement(
                 f"SET TRANSACTION {repeatable}READ ONLY; {adopt}RESET ALL; SELECT current_setting('transaction_read_only')"

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, CursorResult, Engine, Executable, Select, Sel
 
 from app.database.deadline import DeadlineConnection
 from app.database.driver import ReaderWritesError
-from app.database.failures import driver_errors_become_ours
+from app.database.failures import driver_cursor, driver_errors_become_ours
 from app.database.guards import StampGuard, begin_reading
 from app.database.permits import Place
 from app.database.pooling import PoolUse, limit, pool_use
@@ -65,8 +65,7 @@ class ReadTransaction:
     @contextmanager
     def cursor(self) -> Iterator[Cursor]:
         """The driver's own cursor in this transaction, for COPY and statements that Core has no words for."""
-        driver = self._connection.connection.driver_connection
-        with driver.cursor() as cursor:  # type: ignore[union-attr]  # an open connection has one
+        with driver_cursor(self._connection) as cursor:
             yield cursor
 
     def declaration(self) -> Declaration:
