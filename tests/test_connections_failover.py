@@ -368,7 +368,9 @@ def test_a_session_ended_by_the_server_costs_a_retry(
             lasting.sql(_TERMINATE)
             cursor.execute("SELECT 1")
 
-    with pytest.raises(DatabaseUnreachableError, match=r"terminating connection|server closed the connection"):
+    with pytest.raises(
+        DatabaseUnreachableError, match=r"terminating connection|server closed the connection"
+    ):
         ask_by_the_drivers_cursor()
     writer.dispose()
     assert [record for record in caplog.records if record.name.startswith("sqlalchemy")] == []
