@@ -4,8 +4,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Final
+
+import typer
 
 PROJECT: Final = Path(__file__).parent.parent
 DEADLINE: Final = 100.0
@@ -38,3 +41,10 @@ def dance(
         env={**environment(variables, cwd), "PYTHONPATH": str(PROJECT)},
         cwd=cwd, input=stdin, capture_output=True, text=True, timeout=DEADLINE, check=False,
     )  # fmt: skip
+
+
+def verb(name: str) -> typer.Typer:
+    """A verb of `dance` to be run in this process by typer's CliRunner."""
+    application = typer.Typer()
+    application.command(name)(import_module(f"app.cli.{name}").command)
+    return application

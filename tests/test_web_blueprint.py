@@ -4,19 +4,18 @@ import json
 import re
 import shlex
 from copy import deepcopy
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-import typer
 import yaml
 from typer.testing import CliRunner
 
 from app.cli.main import VERBS
 from app.database.schema import newest_revision
 from settings import Access, DatabaseTarget, Settings
+from tests.commands import verb
 
 _SECRET = "postgresql://user:password@dpg-{name}-a/{name}"  # noqa: S105 - a placeholder
 
@@ -121,19 +120,12 @@ def test_no_secret_is_in_the_file(blueprint: dict[str, Any]) -> None:
 def test_the_commands_exist(blueprint: dict[str, Any], kind: str, place: str) -> None:
     """Every command is a verb of this program with options that it has."""
     for command in filter(None, _service(blueprint, kind).get(place, "").split("&&")):
-        python, module, name, verb, *options = shlex.split(command)
+        python, module, name, what, *options = shlex.split(command)
         assert (python, module, name) == ("python", "-m", "app")
-        assert verb in VERBS
-        application = import_module(f"app.cli.{verb}")
-        known = CliRunner().invoke(_typer(application, verb), ["--help"]).output
+        assert what in VERBS
+        known = CliRunner().invoke(verb(what), ["--help"]).output
         for option in options:
             assert not option.startswith("--") or option in known, option
-
-
-def _typer(module: Any, verb: str) -> Any:
-    application = typer.Typer()
-    application.command(verb)(module.command)
-    return application
 
 
 def test_the_migration_consents_to_the_newest_revision(blueprint: dict[str, Any]) -> None:
@@ -161,6 +153,6 @@ def test_the_operations_name_variables_that_exist(project: Path) -> None:
     named = set(re.findall(r"\b(?:RENDER|WEB|DATABASE|PROMOTE)_[A-Z_]+\b", said))
     assert named
     assert named <= set(Settings.known)
-    for verb, option in re.findall(r"dance ([a-z]+)[^\n`]*?(--[a-z-]+)", said):
-        known = CliRunner().invoke(_typer(import_module(f"app.cli.{verb}"), verb), ["--help"]).output
-        assert option in known, (verb, option)
+    for what, option in re.findall(r"dance ([a-z]+)[^\n`]*?(--[a-z-]+)", said):
+        known = CliRunner().invoke(verb(what), ["--help"]).output
+        assert option in known, (what, option)
