@@ -116,6 +116,7 @@ class Scene:
         return self.live(
             f"{_dump('event_reports')};"
             "SELECT oid, relname, relacl, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY oid;"
+            "SELECT attrelid, attname, attacl FROM pg_attribute WHERE attacl IS NOT NULL ORDER BY 1, 2;"
             "SELECT tgname, pg_get_triggerdef(oid), tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname;"
             "SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint ORDER BY 1, 2;"
             "SELECT objoid, objsubid, description FROM pg_description WHERE classoid = 'pg_class'::regclass ORDER BY 1, 2"

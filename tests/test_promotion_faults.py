@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from app.errors import TemporaryFailure
 from app.promotion.apply import StalePlanError
+from app.promotion.plan import Plan
 from app.promotion.script import Limits
 from tests.commands import DEADLINE, PROJECT, dance, environment
 from tests.postgres import Trio
@@ -81,6 +83,28 @@ def test_a_refusal_of_the_server_half_way(
         assert ends[1] in done.stderr
         assert "Traceback" not in done.stderr
         recovers(here, before)
+
+
+@pytest.mark.parametrize("side", ["local", "render_prod"])
+def test_a_side_that_goes_away_after_consent(trio: Trio, side: str) -> None:
+    """Either database ends its sessions between plan and change: production is as it was, and the next run works."""
+    sessions = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with scene(trio) as here:
+
+        def ends(_: Plan) -> None:
+            trio.query(side, f"SELECT pg_terminate_backend(pid) {sessions}")
+
+        for change in (seed_events(50), "UPDATE events SET name = 'x' WHERE key = 'e3'"):  # first copy, rows
+            here.working(change)
+            before = here.contents("render_prod")
+            if side == "local":
+                with pytest.raises(TemporaryFailure):
+                    here.promote(consent=ends)
+                assert here.contents("render_prod") == before
+            else:  # a fresh connection takes its place
+                here.promote(consent=ends)
+            here.promote()
+            assert here.contents("render_prod") == here.contents("local")
 
 
 def test_sigterm_frees_the_lock_at_once(trio: Trio, tmp_path: Path) -> None:

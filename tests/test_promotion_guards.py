@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from app.errors import Refused
 from app.promotion.guard import GuardedError, Tolerance
 from tests.commands import dance
 from tests.postgres import Trio
-from tests.promoting import Scene, scene, seed_events
+from tests.promoting import CHANGES, Scene, scene, seed_events
 
 CAREFUL = Tolerance()
 
@@ -99,12 +100,33 @@ def test_a_column_that_production_has_alone_is_left_alone(trio: Trio) -> None:
         refused(here, "schema", "clicks exists only in production and is required")
 
 
-def test_stamps(trio: Trio) -> None:
-    """A source that is stamped as production is no source."""
+UNGUARD = "ALTER TABLE control.stamp DISABLE TRIGGER ALL;"
+
+
+@pytest.mark.parametrize(
+    ("side", "change", "says"),
+    [
+        ("working", "DELETE FROM control.stamp", "has no stamp"),
+        (
+            "working",
+            "UPDATE control.stamp SET environment = 'render_prod'",
+            "should be local, but its stamp says render_prod",
+        ),
+        (
+            "live",
+            "UPDATE control.stamp SET environment = 'local'",
+            "should be render_prod, but its stamp says local",
+        ),
+    ],
+)
+def test_stamps(trio: Trio, side: str, change: str, says: str) -> None:
+    """A source without a stamp or stamped as production is no source; a destination stamped otherwise no destination."""
     with scene(trio, tolerance=CAREFUL) as here:
         here.working(seed_events(20))
-        here.working("ALTER TABLE control.stamp DISABLE TRIGGER ALL; DELETE FROM control.stamp")
-        refused(here, "stamp", "has no stamp")
+        getattr(here, side)(UNGUARD + change)
+        with pytest.raises(Refused, match=says):
+            here.promote()
+        assert here.contents("render_prod") == []
 
 
 def test_one_database_twice(trio: Trio) -> None:
@@ -152,3 +174,26 @@ def test_the_pipeline_on_production_does_not_promote(trio: Trio, tmp_path: Path)
     """With production as the active target there is nothing to promote from: 77."""
     done = dance("promote", "--plan", variables=trio.environ(4), cwd=tmp_path)
     assert done.returncode == 77, done.stderr
+
+
+def test_what_is_production_s_own_stays(trio: Trio) -> None:
+    """Views, grants, comments, triggers, visitors' rows and their foreign keys: the same objects as before."""
+    with scene(trio) as here:
+        here.working(seed_events(100))
+        here.promote()
+        role = f"guest_{trio.render_prod.rsplit('_', 1)[1]}"
+        here.live(f"""CREATE VIEW upcoming AS SELECT * FROM events; CREATE ROLE {role}; GRANT SELECT ON events, upcoming TO {role};
+GRANT UPDATE (name) ON events TO {role}; COMMENT ON TABLE events IS 'ours'; COMMENT ON COLUMN events.name IS 'said';
+CREATE TABLE likes (event text REFERENCES events ON DELETE SET NULL, mark text);
+INSERT INTO likes SELECT key, 'one' FROM events WHERE key LIKE 'e1%';
+INSERT INTO event_reports (event_key, kind) VALUES ('e20', 'wrong');
+CREATE TABLE seen (key text); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN INSERT INTO seen VALUES (NEW.key); RETURN NULL; END$$;
+CREATE TRIGGER note AFTER UPDATE ON events FOR EACH ROW EXECUTE FUNCTION note()""")
+        marks = here.live("SELECT * FROM likes ORDER BY 1")
+        here.working(CHANGES)
+        here.assert_promotes()
+        assert here.live("SELECT * FROM likes ORDER BY 1") == marks
+        assert here.live("SELECT count(*) FROM upcoming") == here.working("SELECT count(*) FROM events")
+        assert here.live("SELECT count(*) > 0 FROM seen") == ["t"]
+        here.live(f"DROP OWNED BY {role}; DROP ROLE {role}")
