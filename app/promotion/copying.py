@@ -10,13 +10,13 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a
 
 from app.promotion.waiting import cancel
 
-Row = tuple[bytes | None, ...]
+Row = tuple[bytes, ...]
 
-_HEADER: Final = 19
+HEADER: Final = 19
 """Signature, flags and extension length (PostgreSQL documentation, COPY, "Binary Format")."""
-_BATCH: Final = 512
-_AHEAD: Final = 16
-"""Batches that a producer may be ahead of its consumer; bounds the client's memory."""
+TRAILER: Final = b"\xff\xff"
+_AHEAD: Final = 4
+"""Rows that a producer may be ahead of its consumer; bounds the client's memory."""
 
 
 class AbandonedError(Exception):
@@ -26,54 +26,44 @@ class AbandonedError(Exception):
 class _Feed:
     """What the driver writes each CopyData message to; the protocol sends one row in each."""
 
-    def __init__(self, batches: "queue.Queue[list[Row] | BaseException | None]") -> None:
-        self._batches = batches
-        self._batch: list[Row] = []
+    def __init__(self, rows: "queue.Queue[bytes | BaseException | None]") -> None:
+        self._rows = rows
         self._started = False
         self.abandoned = False
 
     def write(self, data: bytes) -> int:
         if self.abandoned:
             raise AbandonedError
-        row = data
-        if not self._started:
-            self._started = True
-            row = data[_HEADER:]
-        if row and row[:2] != b"\xff\xff":
-            self._batch.append(_fields(row))
-            if len(self._batch) >= _BATCH:
-                self.flush()
+        row = data if self._started else data[HEADER:]
+        self._started = True
+        if row and row[:2] != TRAILER:
+            self._rows.put(row)
         return len(data)
-
-    def flush(self) -> None:
-        if self._batch:
-            self._batches.put(self._batch)
-            self._batch = []
 
 
 @contextmanager
 def copied_out(cursor: Cursor, query: str) -> Iterator[Iterator[Row]]:
-    """The rows of a query, each field as the bytes of its binary form, None for NULL.
+    """The rows of a query without NULLs, each field as the bytes of its binary form.
 
-    A thread of its own runs the COPY, so two servers can be read at once and in step.
+    A thread of its own runs the COPY, so two servers can be read at once and in step. Meant for few rows that
+    hold much.
     """
-    batches: queue.Queue[list[Row] | BaseException | None] = queue.Queue(_AHEAD)
-    feed = _Feed(batches)
+    produced: queue.Queue[bytes | BaseException | None] = queue.Queue(_AHEAD)
+    feed = _Feed(produced)
 
     def produce() -> None:
         try:
             cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", feed)
-            feed.flush()
-            batches.put(None)
+            produced.put(None)
         except BaseException as error:  # noqa: BLE001 - the consumer raises it again
             if not feed.abandoned:
-                batches.put(error)
+                produced.put(error)
 
     def rows() -> Iterator[Row]:
-        while (batch := batches.get()) is not None:
-            if isinstance(batch, BaseException):
-                raise batch
-            yield from batch
+        while (row := produced.get()) is not None:
+            if isinstance(row, BaseException):
+                raise row
+            yield _fields(row)
 
     thread = threading.Thread(target=produce, daemon=True)
     thread.start()
@@ -86,20 +76,16 @@ def copied_out(cursor: Cursor, query: str) -> Iterator[Iterator[Row]]:
     finally:
         while thread.is_alive():
             try:
-                batches.get(timeout=0.05)
+                produced.get(timeout=0.05)
             except queue.Empty:
                 thread.join(timeout=0.05)
 
 
 def _fields(row: bytes) -> Row:
-    fields: list[bytes | None] = []
+    fields = []
     at = 2
     for _ in range(int.from_bytes(row[:2])):
-        length = int.from_bytes(row[at : at + 4], signed=True)
-        at += 4
-        if length < 0:
-            fields.append(None)
-        else:
-            fields.append(row[at : at + length])
-            at += length
+        end = at + 4 + int.from_bytes(row[at : at + 4])
+        fields.append(row[at + 4 : end])
+        at = end
     return tuple(fields)

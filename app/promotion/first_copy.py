@@ -6,7 +6,7 @@ with, no staging and one undo image for the whole table.
 
 from collections.abc import Sequence
 
-from app.promotion.hashing import MODULUS, Hashing, total
+from app.promotion.hashing import Hashing, total
 from app.promotion.ledger import Entry
 from app.promotion.quoting import dollar_quoted, literal
 from app.promotion.script import UNVERIFIED, Limits, forget, lock, remember, sequences
@@ -70,7 +70,7 @@ def _checked(staging: Staging, sums: str) -> str:
     label = literal(table.relation.label)
     # Its position is negative: those of other images count from 1.
     return f"""{sums}
-IF _rows <> {table.difference.rows[0]} OR (_sum - {table.difference.sums[0]}::numeric) % {MODULUS} <> 0 THEN
+IF _rows <> {table.difference.rows[0]} OR _sum <> {table.difference.sums[0]} THEN
   RAISE EXCEPTION USING ERRCODE = '{UNVERIFIED}', MESSAGE = {label} || ' differs from the source after it was copied: '
     || _rows || ' rows instead of {table.difference.rows[0]}, or other content';
 END IF;

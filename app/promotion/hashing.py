@@ -5,13 +5,9 @@ swap a value change their sum), tells 1.0 from 1.00, and does not depend on coll
 See docs/promotion.md for what was measured and which faster hashes are wrong.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
 from app.promotion.relation import Relation
-
-MODULUS: Final = 2**63 - 1
-"""Sums of hashes are kept modulo this: a bigint holds them, and they can be added and subtracted."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +17,12 @@ class Hashing:
     Attributes:
         seed: differs from plan to plan, so that two rows that collide once don't collide again.
         portable: use md5 over text, for a pair of servers whose own hash functions disagree.
+        key_bits: of the hash that stands for a key; with few bits keys collide, which is seen and mended.
     """
 
     seed: int
     portable: bool = False
+    key_bits: int = 64
 
     @property
     def stored(self) -> int:
@@ -35,6 +33,10 @@ class Hashing:
     def from_stored(cls, stored: int) -> "Hashing":
         """The hashing that a ledger's row names."""
         return cls(-stored - 1, portable=True) if stored < 0 else cls(stored)
+
+    def again(self) -> "Hashing":
+        """The next one to try when two keys collided; it follows from this one, so plans can be made again."""
+        return replace(self, seed=(self.seed + 1) % 2**31)
 
     def row(self, relation: Relation, alias: str) -> str:
         """SQL for the 64-bit hash of a row."""
@@ -53,9 +55,9 @@ class Hashing:
 
     def key(self, relation: Relation, alias: str) -> str:
         """SQL for the 64-bit hash of a row's key."""
-        if self.portable:
-            return self._md5(relation.key_text(alias))
-        return f'hashtextextended({relation.key_text(alias)} COLLATE "C", {self.seed})'
+        text = relation.key_text(alias)
+        hash_ = self._md5(text) if self.portable else f'hashtextextended({text} COLLATE "C", {self.seed})'
+        return hash_ if self.key_bits == 64 else f"({hash_} >> {64 - self.key_bits} << {64 - self.key_bits})"  # noqa: PLR2004 - a bigint's
 
     def _md5(self, text: str) -> str:
         # In UTF-8, because the two servers may keep text in different encodings.
@@ -63,5 +65,5 @@ class Hashing:
 
 
 def total(hashes: str) -> str:
-    """SQL for the sum of hashes as a bigint."""
-    return f"coalesce((sum({hashes}) % {MODULUS})::bigint, 0)"
+    """SQL for the sum of hashes: bit by bit without carry, which every server has an aggregate for."""
+    return f"coalesce(bit_xor({hashes}), 0)"

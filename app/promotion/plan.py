@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from app.promotion.catalog import Side
-from app.promotion.fingerprint import Difference
+from app.promotion.changes import Difference
 from app.promotion.hashing import Hashing
 from app.promotion.relation import Relation
 
@@ -142,8 +142,13 @@ class Plan:
             if not difference.kept:
                 state = difference.versions if difference.empty else difference.sums
                 content.update(f"{difference.rows} {state}\n".encode())
-            for changes in (difference.inserted, difference.updated, difference.deleted):
-                content.update(repr(sorted(changes.items())).encode())
+            for changes, numbers in (
+                (difference.inserted, 2),
+                (difference.updated, 3),
+                (difference.deleted, 2),
+            ):
+                for number in range(numbers):  # keys and hashes, not places
+                    content.update(changes.column(number))
         return f"{self.hashing.seed:08x}-{content.hexdigest()[:16]}"
 
 

@@ -2,29 +2,37 @@
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
+from app.errors import TemporaryFailure
 from app.promotion import guard
 from app.promotion.catalog import Side, describe
-from app.promotion.fingerprint import Compared, Difference, differences
+from app.promotion.changes import Difference
+from app.promotion.fingerprint import differences
 from app.promotion.guard import Tolerance
 from app.promotion.hashing import Hashing
 from app.promotion.known import Knowledge, knowledge
-from app.promotion.plan import Plan, Sample, TablePlan, same_columns
+from app.promotion.plan import Plan, TablePlan, same_columns
 from app.promotion.quoting import identifier
 from app.promotion.relation import Relation
-from app.promotion.scans import into_empty, unwritten
-from app.promotion.waiting import at_once
+from app.promotion.rowwise import CollisionError
+from app.promotion.samples import sampled
+from app.promotion.scans import into_empty
+from app.promotion.younger import since
 
-_SAMPLES: Final = 3
-"""Changes of each kind shown for a table."""
+_ATTEMPTS: Final = 8
+"""Seeds that are tried when keys collide: with 64 bits hardly ever a second one."""
 _NEVER_ANALYZED: Final = 1_000
 """Bytes that a row is taken to have in a table without statistics."""
+
+
+class IndistinctError(TemporaryFailure):
+    """No hash told all keys of the tables apart. Try again."""
 
 
 def _silent(_: str) -> None:
@@ -45,6 +53,7 @@ class Request:
         full: compare every row, whatever an earlier promotion knows.
         verify_full: compare whole tables again after they were written, before COMMIT.
         samples: show some of the changes.
+        key_bits: of the hashes that stand for keys.
         phase: told what happens now.
         moved: told of rows and bytes on their way.
     """
@@ -54,6 +63,7 @@ class Request:
     full: bool = False
     verify_full: bool = False
     samples: bool = True
+    key_bits: int = 64
     phase: Callable[[str], None] = _silent
     moved: Callable[[int, int], None] = _uncounted
 
@@ -89,31 +99,59 @@ def make_plan(
     findings += guard.schemas(*sides, names)
     guard.refuse(findings, request.tolerance.overrides)
     hashing = Hashing(
-        seed=secrets.randbits(31) if seed is None else seed, portable=sides[0].probe != sides[1].probe
+        seed=secrets.randbits(31) if seed is None else seed,
+        portable=sides[0].probe != sides[1].probe,
+        key_bits=request.key_bits,
     )
     relations = _shared(*sides, names)
     request.phase("compare")
     with timed(seconds, "compare"):
         careful = request.full or request.verify_full
         known = None if careful else knowledge(*sides, relations)
-        empty = _never_filled(sides[1], relations)
-        others = compare(source, destination, [r for r in relations if r not in empty], hashing, known)
-        changing = {
-            relation.quoted
-            for relation, difference in zip([r for r in relations if r not in empty], others, strict=True)
-            if difference.counts != (0, 0, 0)
-        }
-        first = _copied_first(sides[1], empty, changing)
-        staged = iter(compare(source, destination, [r for r in empty if r not in first], hashing, None))
-        copied = iter(into_empty(source, first, hashing.seed))
-        filled = [next(copied) if r in first else next(staged) for r in empty]
-        found = _in_order(relations, empty, filled, others)
+        hashing, found = _told_apart(
+            hashing, lambda tried: _compared((source, destination), relations, sides, tried, known)
+        )
     tables = [TablePlan(r, d) for r, d in zip(relations, found, strict=True)]
     if request.samples and any(table.changes for table in tables):
         with timed(seconds, "samples"):
-            tables = _sampled(source, destination, tables)
+            tables = sampled(source, destination, tables, hashing)
     plan = Plan(*sides, hashing, tuple(tables), tuple(findings), seconds, incremental=known is not None)
     return replace(plan, findings=(*findings, *guard.changes(plan, request.tolerance)))
+
+
+def _told_apart(
+    first: Hashing, compared: Callable[[Hashing], list[Difference]]
+) -> tuple[Hashing, list[Difference]]:
+    """The differences of all tables, with the first hashing whose key hashes do not collide.
+
+    Raises:
+        IndistinctError: there was none.
+    """
+    hashing = first
+    for _ in range(_ATTEMPTS):
+        with suppress(CollisionError):
+            return hashing, compared(hashing)
+        hashing = hashing.again()
+    raise IndistinctError
+
+
+def _compared(
+    cursors: tuple[Cursor, Cursor],
+    relations: Sequence[Relation],
+    sides: tuple[Side, Side],
+    hashing: Hashing,
+    known: Knowledge | None,
+) -> list[Difference]:
+    """The differences of all tables."""
+    empty = _never_filled(sides[1], relations)
+    filled = [relation for relation in relations if relation not in empty]
+    found = compare(*cursors, filled, hashing, known)
+    first = _copied_first(
+        sides[1], empty, {name for name, difference in found.items() if any(difference.counts)}
+    )
+    found |= compare(*cursors, [relation for relation in empty if relation not in first], hashing, None)
+    found |= into_empty(cursors[0], first, hashing.seed)
+    return [found[relation.quoted] for relation in relations]
 
 
 def _never_filled(destination: Side, relations: Sequence[Relation]) -> list[Relation]:
@@ -151,39 +189,18 @@ def _copied_first(destination: Side, empty: Sequence[Relation], changing: Collec
         first = kept
 
 
-def _in_order(
-    relations: Sequence[Relation],
-    empty: Sequence[Relation],
-    filled: Sequence[Difference],
-    others: Sequence[Difference],
-) -> list[Difference]:
-    """The differences of empty tables and of the others, in the order of all."""
-    first, rest = iter(filled), iter(others)
-    return [next(first) if relation in empty else next(rest) for relation in relations]
-
-
 def compare(
     source: Cursor,
     destination: Cursor,
     relations: Sequence[Relation],
     hashing: Hashing,
     known: Knowledge | None,
-) -> list[Difference]:
+) -> dict[str, Difference]:
     """Compare every table, skipping what is known."""
-    if known is None:
-        return differences(source, destination, [Compared(relation) for relation in relations], hashing)
-    same = [relation for relation in relations if relation.quoted in known.rows]
-    if not known.untouched:
-        same = unwritten(source, destination, same, known.rows, (known.source, known.destination))
-    rest = [relation for relation in relations if relation not in same]
-    compared = [
-        Compared(r, known=(known.source, known.destination) if r.quoted in known.rows else None) for r in rest
-    ]
-    found = dict(
-        zip([r.quoted for r in rest], differences(source, destination, compared, hashing), strict=True)
-    )
-    unchanged = {r.quoted: Difference(rows=(known.rows[r.quoted],) * 2, sums=None) for r in same}
-    return [(found | unchanged)[relation.quoted] for relation in relations]
+    found = {} if known is None else since(source, destination, relations, known, hashing)
+    rest = [relation for relation in relations if relation.quoted not in found]
+    compared = differences(source, destination, rest, hashing) if rest else []
+    return found | {relation.quoted: difference for relation, difference in zip(rest, compared, strict=True)}
 
 
 def _describe(
@@ -236,49 +253,4 @@ def _as_written(relation: Relation, theirs: Relation) -> Relation:
         estimated_rows=max(relation.estimated_rows, theirs.estimated_rows, relation.bytes // _NEVER_ANALYZED),
         sequences=theirs.sequences,
         triggers=theirs.triggers,
-    )
-
-
-def _sampled(source: Cursor, destination: Cursor, tables: Sequence[TablePlan]) -> list[TablePlan]:
-    """The plans with a few changes of each kind, as both sides have them."""
-    wanted = {
-        n: [
-            key
-            for changes in (table.difference.inserted, table.difference.updated, table.difference.deleted)
-            for key in sorted(changes)[:_SAMPLES]
-        ]
-        for n, table in enumerate(tables)
-    }
-    query = " UNION ALL ".join(
-        f"SELECT {n}, k.key, {tables[n].relation.texts('t')} FROM {tables[n].relation.keys(keys)} AS k"
-        f" JOIN {tables[n].relation.quoted} AS t ON {tables[n].relation.matches('t', 'k')}"
-        for n, keys in wanted.items()
-        if keys
-    )
-    if not query:
-        return list(tables)
-
-    def rows(cursor: Cursor) -> Mapping[tuple[int, str], list[str | None]]:
-        cursor.execute(query)
-        return {(n, key): values for n, key, values in cursor.fetchall()}
-
-    ours, theirs = at_once(rows, [source, destination])
-    return [
-        TablePlan(
-            table.relation,
-            table.difference,
-            tuple(
-                _sample(table.relation, key, theirs.get((n, key)), ours.get((n, key))) for key in wanted[n]
-            ),
-        )
-        for n, table in enumerate(tables)
-    ]
-
-
-def _sample(
-    relation: Relation, key: str, before: Sequence[str | None] | None, after: Sequence[str | None] | None
-) -> Sample:
-    names = [column.name for column in relation.columns]
-    return Sample(
-        key, dict(zip(names, before or (), strict=False)), dict(zip(names, after or (), strict=False))
     )

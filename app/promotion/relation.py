@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.promotion.quoting import identifier, text_array
+from app.promotion.quoting import identifier
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,29 @@ class Relation:
         parts = [f"{alias}.{column.quoted}::text" for column in self.of(self.key)]
         return parts[0] if len(parts) == 1 else f"ARRAY[{', '.join(parts)}]::text"
 
-    def keys(self, texts: Sequence[str]) -> str:
-        """SQL for a subquery with the columns k0, k1, ... of these keys and `key`, their text."""
-        return f"(SELECT k AS key, {self._parsed('k')} FROM unnest({text_array(texts)}) AS k)"
+    def place(self, alias: str) -> str:
+        """SQL for where a row version is, in eight bytes: its partition's number, then block and item."""
+        if len(self.oid) == 1:
+            return f"'\\x0000'::bytea || tidsend({alias}.ctid)"
+        oids = ",".join(map(str, self.oid))
+        return (
+            f"int2send(array_position('{{{oids}}}'::oid[], {alias}.tableoid)::int2) || tidsend({alias}.ctid)"
+        )
+
+    def at_places(self, alias: str, places: Sequence[int]) -> str:
+        """SQL: the row version is at one of these places."""
+        by_part: dict[int, list[str]] = {}
+        for place in places:
+            tid = f'"({place >> 16 & 0xFFFFFFFF},{place & 0xFFFF})"'
+            by_part.setdefault(place >> 48, []).append(tid)
+        return " OR ".join(
+            f"({f'{alias}.tableoid = {self.oid[part - 1]} AND ' if part else ''}"
+            f"{alias}.ctid = ANY ('{{{','.join(tids)}}}'::tid[]))"
+            for part, tids in by_part.items()
+        )
 
     def parsed_keys(self, table: str, column: str, more: str = "") -> str:
-        """The same for keys in a text column of a table.
+        """SQL for a subquery with the columns k0, k1, ... of the keys in a text column, and `key`, their text.
 
         Args:
             table: in SQL.

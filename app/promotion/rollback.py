@@ -15,7 +15,7 @@ from app.database.origin import Origin
 from app.errors import Refused
 from app.promotion.apply import stage_and_run
 from app.promotion.catalog import Side, describe
-from app.promotion.fingerprint import Difference
+from app.promotion.changes import Difference
 from app.promotion.hashing import Hashing, total
 from app.promotion.ledger import Entry
 from app.promotion.plan import TablePlan

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.promotion.catalog import Side
-from app.promotion.hashing import MODULUS, Hashing, total
+from app.promotion.hashing import Hashing, total
 from app.promotion.ledger import Entry
 from app.promotion.plan import Strategy
 from app.promotion.quoting import dollar_quoted, literal
@@ -291,7 +291,7 @@ END IF;"""
         return wrong
     assert difference.sums is not None  # noqa: S101 - the plan hashes everything for these
     return f"""SELECT count(*), {total(hash_)} INTO _rows, _sum FROM {relation.quoted} AS t;
-IF _rows <> {difference.rows[0]} OR (_sum - {difference.sums[0]}::numeric) % {MODULUS} <> 0 THEN
+IF _rows <> {difference.rows[0]} OR _sum <> {difference.sums[0]} THEN
   {wrong}
   RAISE EXCEPTION USING ERRCODE = '{UNVERIFIED}', MESSAGE = {label} || ' differs from the source after it was written';
 END IF;"""

@@ -1,12 +1,16 @@
 """Temporary tables of the destination's session: the rows to write and the keys to delete."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from app.promotion.hashing import Hashing
 from app.promotion.plan import Strategy, TablePlan
-from app.promotion.quoting import text_array
+from app.promotion.quoting import bigint_array
 from app.promotion.relation import Column, Relation
+
+_AT_ONCE: Final = 10_000
+"""Rows that one statement names; bounds the client's memory."""
 
 
 @dataclass(frozen=True)
@@ -39,39 +43,48 @@ class Staging:
         """The table of keys to delete."""
         return f"pg_temp.gone_{self.number}"
 
-    def create(self) -> str:
-        """SQL that makes both, with the keys to delete."""
+    def create(self, hashing: Hashing) -> str:
+        """SQL that makes both, with the keys to delete.
+
+        They are found by the hashes of key and row that the plan saw; what is there later is checked under the lock.
+        """
         if self.table.strategy is Strategy.FIRST:
             return ""
         columns = ", ".join(
             f"c{n} {'text' if column.as_text else column.carrier}"
             for n, column in enumerate(self.table.relation.columns)
         )
-        keys = text_array(self.table.difference.deleted)
+        relation, deleted = self.table.relation, self.table.difference.deleted
+        hashes = bigint_array(deleted.column(0))
+        # OFFSET 0: rows are hashed only where their keys are those.
+        fill = (
+            f" INSERT INTO {self.gone} SELECT key FROM (SELECT {relation.key_text('t')} AS key, {hashing.key(relation, 't')} AS k,"
+            f" {hashing.row(relation, 't')} AS h FROM {relation.quoted} AS t WHERE {hashing.key(relation, 't')} = ANY ({hashes})"
+            f" OFFSET 0) AS r JOIN unnest({hashes}, {bigint_array(deleted.column(1))}) AS d(k, h) USING (k, h);"
+        )
         return (
             f"CREATE TEMP TABLE promoted_{self.number} ({columns}, hash bigint, key text, is_new boolean)"
             f" ON COMMIT DROP; CREATE TEMP TABLE gone_{self.number} (key text) ON COMMIT DROP;"
-            f" INSERT INTO {self.gone} SELECT unnest({keys});"
+            f"{fill if deleted else ''}"
         )
 
-    def query(self, hashing: Hashing) -> str:
-        """SQL that reads the rows to write from the source."""
+    def queries(self, hashing: Hashing) -> Iterator[str]:
+        """SQL that reads the rows to write from the source, some of them at a time."""
         relation = self.table.relation
-        if self.table.strategy is Strategy.FIRST:
-            return f"SELECT {relation.sent('t')} FROM {relation.quoted} AS t"
+        rows = f"FROM {relation.quoted} AS t"
         read = f"SELECT {relation.sent('t')}, {hashing.row(relation, 't')}, {relation.key_text('t')}"
-        if self.table.strategy is Strategy.WHOLE:
-            return f"{read}, NULL::boolean FROM {relation.quoted} AS t"
-        parts = [
-            f"{read}, {is_new} FROM {relation.keys(list(keys))} AS k JOIN {relation.quoted} AS t"
-            f" ON {relation.matches('t', 'k')}"
-            for keys, is_new in (
-                (self.table.difference.inserted, "true"),
-                (self.table.difference.updated, "false"),
-            )
-            if keys
-        ]
-        return " UNION ALL ".join(parts)
+        if self.table.strategy is Strategy.FIRST:
+            yield f"SELECT {relation.sent('t')} {rows}"
+        elif self.table.strategy is Strategy.WHOLE:
+            yield f"{read}, NULL::boolean {rows}"
+        else:
+            difference = self.table.difference
+            for places, is_new in (
+                (difference.inserted.column(2), True),
+                (difference.updated.column(3), False),
+            ):
+                for at in range(0, len(places), _AT_ONCE):
+                    yield f"{read}, {is_new} {rows} WHERE {relation.at_places('t', places[at : at + _AT_ONCE])}"
 
     @property
     def into(self) -> str:
@@ -87,9 +100,10 @@ class Staging:
 
     @property
     def matches(self) -> str:
-        """SQL: row `t` has the key of the staged row `s`."""
+        """SQL: row `t` has the key of the staged row `s`, and in the same words: `Abc` may equal `abc`."""
         relation = self.table.relation
-        return " AND ".join(f"t.{c.quoted} = {self.value(c)}" for c in relation.of(relation.key))
+        same = " AND ".join(f"t.{c.quoted} = {self.value(c)}" for c in relation.of(relation.key))
+        return f"{same} AND {relation.key_text('t')} = s.key"
 
     def analyze(self) -> str:
         """SQL that lets the planner know how many rows wait and which keys they have."""

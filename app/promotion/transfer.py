@@ -2,13 +2,16 @@
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
 from app.errors import TemporaryFailure
+from app.promotion.copying import HEADER, TRAILER
 
+_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+"""How binary COPY begins: signature, no flags, no extension."""
 _PIECE: Final = 256 * 1024
 """Bytes handed over at once."""
 _AHEAD: Final = 8
@@ -28,7 +31,8 @@ class _Pipe:
     def __init__(self, moved: Moved) -> None:
         self._pieces: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
         self._moved = moved
-        self._writing = bytearray()
+        self._writing = bytearray(_SIGNATURE)
+        self._begins = True
         self._rows = 0
         self._reading = b""
         self.error: BaseException | None = None
@@ -37,11 +41,19 @@ class _Pipe:
     def write(self, data: bytes) -> int:
         if self.closed:
             raise TransferError
-        self._writing += data
+        row = data[HEADER:] if self._begins else data
+        self._begins = False
+        if row[:2] == TRAILER:  # of this COPY out; the one COPY in ends with the last
+            return len(data)
+        self._writing += row
         self._rows += 1
         if len(self._writing) >= _PIECE:
             self.flush()
         return len(data)
+
+    def begin(self) -> None:
+        """The stream of another COPY follows."""
+        self._begins = True
 
     def flush(self) -> None:
         if self._writing:
@@ -51,6 +63,7 @@ class _Pipe:
             self._rows = 0
 
     def finish(self) -> None:
+        self._writing += TRAILER
         self.flush()
         self._pieces.put(None)
 
@@ -74,14 +87,14 @@ class _Pipe:
             self._pieces.get_nowait()
 
 
-def copy_rows(source: Cursor, query: str, destination: Cursor, table: str, moved: Moved) -> int:
-    """Copy the rows of a query into a table.
+def copy_rows(source: Cursor, queries: Iterable[str], destination: Cursor, table: str, moved: Moved) -> int:
+    """Copy the rows of some queries into a table.
 
     Args:
         source: reads.
-        query: on the source.
+        queries: on the source, of the same columns.
         destination: writes.
-        table: there, with the query's columns.
+        table: there, with the queries' columns.
         moved: told of progress, in the source's thread.
 
     Returns:
@@ -91,10 +104,15 @@ def copy_rows(source: Cursor, query: str, destination: Cursor, table: str, moved
         TransferError: the source failed, or the destination took fewer rows than the source gave.
     """
     pipe = _Pipe(moved)
+    given = 0
 
     def produce() -> None:
+        nonlocal given
         try:
-            source.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", pipe)
+            for query in queries:
+                pipe.begin()
+                source.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", pipe)
+                given += source.rowcount
         except BaseException as error:  # noqa: BLE001 - raised again where the rows are read
             pipe.error = error
         pipe.finish()
@@ -107,6 +125,6 @@ def copy_rows(source: Cursor, query: str, destination: Cursor, table: str, moved
         while producer.is_alive():
             pipe.drain()
             producer.join(timeout=0.05)
-    if destination.rowcount != source.rowcount:
-        raise TransferError(f"{source.rowcount} rows were sent, {destination.rowcount} arrived. Try again.")
+    if destination.rowcount != given:
+        raise TransferError(f"{given} rows were sent, {destination.rowcount} arrived. Try again.")
     return destination.rowcount

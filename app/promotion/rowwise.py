@@ -1,0 +1,162 @@
+"""Rows compared one by one: each server names its rows by key hash and row hash, page by page in the hash's order."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import ceil, log2
+from typing import Final
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
+
+from app.promotion.changes import Difference
+from app.promotion.copying import Row, copied_out
+from app.promotion.hashing import Hashing
+from app.promotion.relation import Relation
+
+_PAGE: Final = 8_192
+"""Rows named in one message; bounds the client's memory."""
+_ENTRY: Final = 16
+"""Bytes of a key hash and a row hash."""
+
+
+class CollisionError(Exception):
+    """Two rows of a table have one key hash: compare again with another seed."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Rows of a table that are compared.
+
+    Attributes:
+        relation: the table.
+        rows: about how many.
+        where: SQL that is true of such a row `t`; empty for all.
+        total: rows of the whole table, when that is known.
+        there: SQL for the destination's rows, where it is not the same.
+    """
+
+    relation: Relation
+    rows: int
+    where: str = ""
+    total: int | None = None
+    there: str | None = None
+
+
+def hashed(selection: Selection, hashing: Hashing, *, rows: bool = True, places: bool = False) -> str:
+    """SQL for the key's hash of every row, and if wanted its own hash and its place."""
+    relation = selection.relation
+    row = f", {hashing.row(relation, 't')} AS h" if rows else ""
+    place = f", {relation.place('t')} AS p" if places else ""
+    where = f" WHERE {selection.where}" if selection.where else ""
+    # OFFSET 0 keeps the planner from computing the hashes anew in every place where they are used.
+    return f"SELECT {hashing.key(relation, 't')} AS k{row}{place} FROM {relation.quoted} AS t{where} OFFSET 0"
+
+
+def rows_that_differ(
+    source: Cursor, destination: Cursor, selected: Mapping[int, Selection], hashing: Hashing
+) -> dict[int, Difference]:
+    """Compare rows one by one, in pages by their key's hash.
+
+    Args:
+        source: reads, in one snapshot.
+        destination: likewise.
+        selected: which rows of which tables.
+        hashing: of keys and rows.
+
+    Returns:
+        The differences among the selected rows, whose counts and sums are of those rows.
+
+    Raises:
+        CollisionError: two keys have one hash.
+    """
+    found = {n: Difference() for n in selected}
+    if not selected:
+        return found
+    ours = _named(selected, hashing, places=True)
+    others = {n: replace(s, where=s.where if s.there is None else s.there) for n, s in selected.items()}
+    theirs = _named(others, hashing, places=False)
+    with copied_out(source, ours) as left, copied_out(destination, theirs) as right:
+        for n, here, there in _in_step(left, right):
+            difference = found[n]
+            _add(difference, here, there)
+            _tell(difference, here, there)
+            difference.fits(selected[n].total or max(difference.rows))
+    return found
+
+
+def _named(selected: Mapping[int, Selection], hashing: Hashing, *, places: bool) -> str:
+    """SQL for table, page, how many rows, their sum, their key hashes and hashes, and their places."""
+    parts = []
+    for n, selection in selected.items():
+        # One bit at least: a shift by all 64 bits is no shift at all.
+        bits = max(1, ceil(log2(max(2, selection.rows / _PAGE))))
+        place = "string_agg(p, '')" if places else "''::bytea"
+        parts.append(
+            f"SELECT {n}::int4 AS n, k >> {64 - bits} AS page, count(*), bit_xor(h),"
+            f" string_agg(int8send(k) || int8send(h), ''), {place}"
+            f" FROM ({hashed(selection, hashing, places=places)}) AS r GROUP BY 2"
+        )
+    return " UNION ALL ".join(parts) + " ORDER BY 1, 2"
+
+
+_NONE: Final[Row] = (b"",) * 6
+
+
+def _in_step(ours: Iterator[Row], theirs: Iterator[Row]) -> Iterator[tuple[int, Row, Row]]:
+    """Both sides' pages, one at a time."""
+    streams = (ours, theirs)
+    heads = [next(stream, None) for stream in streams]
+    while any(heads):
+        at = min(_page(head) for head in heads if head)
+        pages = [_NONE, _NONE]
+        for side, head in enumerate(heads):
+            if head and _page(head) == at:
+                pages[side] = head
+                heads[side] = next(streams[side], None)
+        yield at[0], pages[0], pages[1]
+
+
+def _page(row: Row) -> tuple[int, int]:
+    return int.from_bytes(row[0]), int.from_bytes(row[1], signed=True)
+
+
+def _add(difference: Difference, here: Row, there: Row) -> None:
+    """Count a page's rows and add up their hashes."""
+    rows, sums = difference.rows, difference.sums or (0, 0)
+    difference.rows = rows[0] + int.from_bytes(here[2]), rows[1] + int.from_bytes(there[2])
+    difference.sums = (
+        sums[0] ^ int.from_bytes(here[3], signed=True),
+        sums[1] ^ int.from_bytes(there[3], signed=True),
+    )
+
+
+def _tell(difference: Difference, here: Row, there: Row) -> None:
+    """Add one page's rows to a difference, in the order of their key's hashes."""
+    ours, theirs = _entries(here[4]), _entries(there[4])
+    differing = set(ours) ^ set(theirs)
+    if not differing:
+        return
+    after = _by_key((entry, here[5][8 * n : 8 * n + 8]) for n, entry in enumerate(ours) if entry in differing)
+    before = _by_key((entry, b"") for entry in theirs if entry in differing)
+    for key in sorted(after.keys() | before.keys()):
+        if key not in before:
+            difference.insert(key, *after[key])
+        elif key not in after:
+            difference.delete(key, before[key][0])
+        else:
+            difference.update(key, before[key][0], *after[key])
+
+
+def _entries(packed: bytes) -> list[bytes]:
+    """Key hash and row hash of each row, as they came: sets of bytes are the fastest that Python has."""
+    return [packed[at : at + _ENTRY] for at in range(0, len(packed), _ENTRY)]
+
+
+def _by_key(entries: Iterator[tuple[bytes, bytes]]) -> dict[int, tuple[int, int]]:
+    """Key hash to row hash and place."""
+    found: dict[int, tuple[int, int]] = {}
+    for entry, place in entries:
+        key = int.from_bytes(entry[:8], signed=True)
+        if key in found:
+            raise CollisionError
+        found[key] = int.from_bytes(entry[8:], signed=True), int.from_bytes(place)
+    return found
