@@ -85,6 +85,11 @@ class Scene:
         """The plan now."""
         return promote.plan(self.source, self.production, replace(self.request, **changes))  # type: ignore[arg-type]  # fields of Request
 
+    def plan_with(self, seed: int, **changes: object) -> Plan:
+        """The plan now, with a seed."""
+        request = replace(self.request, **changes)  # type: ignore[arg-type]  # fields of Request
+        return promote.plan(self.source, self.production, request, seed=seed)
+
     def promote(
         self,
         *,
