@@ -12,7 +12,7 @@ from app.promotion.copying import Row, copied_out
 from app.promotion.hashing import Hashing
 from app.promotion.relation import Relation
 
-_PAGE: Final = 8_192
+_PAGE: Final = 4_096
 """Rows named in one message; bounds the client's memory."""
 _ENTRY: Final = 16
 """Bytes of a key hash and a row hash."""
