@@ -132,26 +132,16 @@ def cluster(template: Path, **options: str) -> Iterator[Cluster]:
 
 
 class Wire:
-    """A loopback TCP forwarder that can fall silent, cut its connections, or lead elsewhere."""
+    """A loopback TCP forwarder that can cut its connections, or lead elsewhere."""
 
     def __init__(self, port: int) -> None:
         """Forward to a port of 127.0.0.1."""
         self.target = port
-        self._flowing = threading.Event()
-        self._flowing.set()
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
-
-    def fall_silent(self) -> None:
-        """Swallow every byte from now on, both ways; the kernel still acknowledges."""
-        self._flowing.clear()
-
-    def flow(self) -> None:
-        """Let the bytes through again."""
-        self._flowing.set()
 
     def cut(self) -> None:
         """Reset every connection, as a firewall does that has forgotten them."""
@@ -168,7 +158,6 @@ class Wire:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._accepting.join()
         self._listener.close()
-        self.flow()
         self.cut()
 
     def _accept(self) -> None:
@@ -190,7 +179,6 @@ class Wire:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                self._flowing.wait()
                 sink.sendall(data)
         for end in (source, sink):
             with suppress(OSError):

@@ -17,12 +17,9 @@ from app.database.engines import open_writer
 from app.database.failover import repeat
 from app.database.failures import DatabaseUnreachableError, NoPrimaryError
 from app.database.handles import ReadOnlyDatabase, ReadTransaction, WritableDatabase, WriteTransaction
-from app.errors import TemporaryFailure
 from settings import DatabaseSettings
 from tests.cluster import Cluster, Wire, cluster, quick
-
-HANG = 30.0
-"""Seconds that no caller may hang here; the deadlines in force add up to about 8."""
+from tests.waiting import HANG, outcomes
 
 _PUT = text("INSERT INTO written VALUES (:id, :by) ON CONFLICT DO NOTHING")
 _TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dance%'"
@@ -207,66 +204,30 @@ def test_an_asynchronous_standby_may_lose_what_was_acknowledged(pair: Cluster) -
 
 
 def test_a_frozen_primary_keeps_nobody_waiting(pair: Cluster) -> None:
-    """SIGSTOP: a pooled connection, a statement under way and a new connection all end in bounded time."""
+    """SIGSTOP: statements and COPY under way, pooled and new connections all end in bounded time; reads go on."""
     standby = pair.standbys[0]
     writer = pair.writer(pair.port, standby.port)
     reader = pair.reader(pair.port, standby.port)
     fresh = pair.writer(pair.port)
-    repeat(writer.write, put(uuid4()), quick())
+    put_in_time(writer)
     repeat(reader.read, count, quick())
     wait_for_replay(pair)
-    frozen = threading.Timer(0.5, pair.primary.freeze)
-
-    def sleep() -> None:
-        with writer.write() as transaction:
-            frozen.start()
-            transaction.execute(text("SELECT pg_sleep(1.5)"))
-
-    assert took(sleep, DatabaseUnreachableError) < HANG
-    frozen.join()
-    assert took(lambda: writer.write().__enter__(), NoPrimaryError) < HANG
-    assert took(lambda: fresh.write().__enter__(), DatabaseUnreachableError) < HANG
+    for wait, (seconds, _) in outcomes(writer, fresh, pair.primary.freeze).items():
+        assert seconds < HANG, wait
     assert repeat(reader.read, count, quick()) == 1  # the standby answers
     pair.primary.thaw()
-    repeat(writer.write, put(uuid4()), quick())
+    put_in_time(writer)
     for database in (writer, reader, fresh):
         database.dispose()
 
 
 @pytest.fixture
 def wired(template: Path) -> Iterator[tuple[Cluster, Wire]]:
-    """A primary behind a wire that can fall silent."""
+    """A primary behind a wire that can be cut."""
     with cluster(template) as made:
         wire = Wire(made.port)
         yield made, wire
         wire.close()
-
-
-def test_a_silent_network_keeps_nobody_waiting(wired: tuple[Cluster, Wire]) -> None:
-    """Bytes that vanish: ping, statement and COPY end in bounded time, and all is well afterwards."""
-    made, wire = wired
-    writer = made.writer(wire.port)
-    repeat(writer.write, put(uuid4()), quick())
-    silence = threading.Timer(0.3, wire.fall_silent)
-
-    def copy() -> None:
-        with (
-            writer.read() as transaction,
-            transaction.cursor() as cursor,
-            Path("/dev/null").open("wb") as sink,
-        ):
-            silence.start()
-            cursor.copy_expert(
-                "COPY (SELECT repeat('x', 1000) FROM generate_series(1, 3000000)) TO STDOUT", sink
-            )
-
-    assert took(copy, TemporaryFailure) < HANG
-    assert took(lambda: writer.write().__enter__(), DatabaseUnreachableError) < HANG
-    wire.flow()
-    wire.cut()
-    repeat(writer.write, put(uuid4()), quick())
-    assert made.sql("SELECT count(*) FROM written") == "2"
-    writer.dispose()
 
 
 def test_a_forgotten_connection_is_replaced_unseen(wired: tuple[Cluster, Wire]) -> None:
