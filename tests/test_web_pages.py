@@ -56,6 +56,7 @@ def test_a_search_that_makes_no_sense_says_so(site: TestClient, question: str) -
     answer = site.get(f"/?{question}&q=keep+this")
     assert answer.status_code == 422
     assert 'role="alert"' in answer.text
+    assert "Value error" not in answer.text
     assert "keep this" in answer.text
 
 
@@ -66,6 +67,14 @@ def test_every_answer_tells_browsers_to_run_nothing(site: TestClient) -> None:
         assert "default-src 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert "script" not in headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/", "/events/one", "/events/none", "/api/events", "/livez", "/style.css"])
+def test_head_is_answered_like_get(site: TestClient, path: str) -> None:
+    """Status and headers are those of GET, as monitors and caches ask for them, and there is no content."""
+    asked, head = site.get(path), site.head(path)
+    assert (head.status_code, head.content) == (asked.status_code, b"")
+    assert head.headers == asked.headers
 
 
 def test_the_pictures_show_today_s_pages(project: Path) -> None:

@@ -14,7 +14,7 @@ from app.web import api, health, problems, status, visitors
 from app.web.badge import Badge
 from app.web.databases import Databases
 from app.web.facets import RememberedFacets
-from app.web.protection import BodyLimit, SecurityHeaders
+from app.web.protection import AnswersHead, BodyLimit, SecurityHeaders
 from app.web.reports import Throttle
 from app.web.service import Service
 from settings import Settings
@@ -47,6 +47,7 @@ def create_application(settings: Settings) -> FastAPI:
         allow_headers=["content-type", "if-none-match"],
         expose_headers=["etag", "link", "retry-after"],
     )
+    application.add_middleware(AnswersHead)
     application.add_middleware(SecurityHeaders, https=settings.database.on_render)
     problems.install(application)
     application.include_router(api.router)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -28,6 +28,11 @@ _STATUS: Final[Mapping[type[AppError], HTTPStatus]] = {
 }
 # What a driver says names hosts and statements: for the log, not for strangers.
 _OPEN: Final = (CursorError, ReportsClosedError)
+
+
+def said_of(error: Mapping[str, Any]) -> str:
+    """What is wrong with a value, in pydantic's words or in our own."""
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def install(application: FastAPI) -> None:
@@ -73,7 +78,7 @@ def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - it is installed for nothing else
     problem = _of(HTTPStatus.UNPROCESSABLE_ENTITY, "Some of this request cannot be used; see `errors`.")
     problem.errors = [
-        {"field": ".".join(map(str, item["loc"])), "message": str(item["msg"])} for item in error.errors()
+        {"field": ".".join(map(str, item["loc"])), "message": said_of(item)} for item in error.errors()
     ]
     return answer(request, problem)
 

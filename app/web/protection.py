@@ -1,4 +1,4 @@
-"""What every response says to browsers, and how much of a request is read."""
+"""What every response says to browsers, and what is read of a request."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -67,6 +67,24 @@ class BodyLimit:
             return message
 
         await self._app(scope, receive_little if scope["type"] == "http" else receive, send)
+
+
+class AnswersHead:
+    """Answers HEAD like GET, without the content (RFC 9110, section 9.3.2): FastAPI's routes would refuse it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+
+        async def send_no_content(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            await self._app({**scope, "method": "GET"}, receive, send_no_content)
+        else:
+            await self._app(scope, receive, send)
 
 
 def _said_length(scope: Scope) -> int:

@@ -19,6 +19,7 @@ from app.web.facets import Facets
 from app.web.filters import EventFilters, When
 from app.web.linked_data import linked_data_of
 from app.web.listing import find_events
+from app.web.problems import said_of
 from app.web.rendering import page
 from app.web.schemas import EventPage, Report, ReportKind
 from app.web.service import Running
@@ -39,7 +40,7 @@ def events_by_day(request: Request, service: Running) -> Response:
     try:
         filters = EventFilters.model_validate(given)
     except ValidationError as error:
-        wrong = [f"{item['loc'][0]}: {item['msg']}" for item in error.errors()]
+        wrong = [f"{item['loc'][0]}: {said_of(item)}" for item in error.errors()]
         filters = EventFilters()
     cursor = request.query_params.get("cursor")
     after = Cursor.parse(cursor) if cursor else None
