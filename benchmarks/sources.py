@@ -14,7 +14,7 @@ from app.pipeline.event import Unchanged
 from app.pipeline.sources import Fetcher, FetchSettings, Remembered, collect, read_sources
 from app.pipeline.sources.formats.calendar import read_calendar
 from app.pipeline.sources.formats.origin import Origin
-from app.pipeline.sources.formats.table import read_table
+from app.pipeline.sources.formats.table import COLUMNS, read_table
 from benchmarks.measure import ratio, table, take_turns
 
 ROWS: Final = 100_000
@@ -39,24 +39,7 @@ def events_csv(rows: int) -> str:
     """A table of so many events, with the team's columns."""
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow(
-        [
-            "event_name",
-            "start_date",
-            "end_date",
-            "start_time",
-            "end_time",
-            "day_of_week",
-            "event_type",
-            "dance_style",
-            "description",
-            "price",
-            "location",
-            "url",
-            "source",
-            "time_stamp",
-        ]
-    )
+    writer.writerow(COLUMNS)
     for number in range(rows):
         day = TODAY + timedelta(days=number % 180)
         writer.writerow(

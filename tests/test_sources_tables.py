@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from datetime import date, time
 
 import pytest
@@ -11,29 +12,15 @@ from hypothesis import strategies as st
 from app.pipeline.event import Reject, Sighting
 from app.pipeline.sources.failures import SourceError
 from app.pipeline.sources.formats.origin import Origin
-from app.pipeline.sources.formats.table import read_table
+from app.pipeline.sources.formats.table import COLUMNS, read_table
 from app.pipeline.sources.formats.text import decode
 
 ORIGIN = Origin(source="team", kind="csv", place="events.csv")
-HEADER = [
-    "event_name",
-    "start_date",
-    "end_date",
-    "start_time",
-    "end_time",
-    "day_of_week",
-    "event_type",
-    "dance_style",
-    "description",
-    "price",
-    "location",
-    "url",
-    "source",
-    "time_stamp",
-]
 
 
-def read(*rows: dict[str, str], header: list[str] = HEADER, delimiter: str = ",") -> list[Sighting | Reject]:
+def read(
+    *rows: dict[str, str], header: Sequence[str] = COLUMNS, delimiter: str = ","
+) -> list[Sighting | Reject]:
     """The findings of a table with these rows; a row names only what is not blank."""
     file = io.StringIO()
     writer = csv.DictWriter(file, header, delimiter=delimiter)
@@ -148,7 +135,7 @@ def test_ids_of_another_database_are_ignored() -> None:
     """`event_id` and `address_id` change nothing, not even the reference."""
     row = {"event_name": "Salsa", "start_date": "2026-03-06"}
     plain = read(row)
-    with_ids = read(row | {"event_id": "7", "address_id": "9"}, header=["event_id", *HEADER, "address_id"])
+    with_ids = read(row | {"event_id": "7", "address_id": "9"}, header=["event_id", *COLUMNS, "address_id"])
     assert plain == with_ids
 
 
@@ -174,7 +161,7 @@ def test_what_is_no_table_of_events_fails_as_a_whole(text: str) -> None:
         list(read_table(text, ORIGIN))
 
 
-@given(st.lists(st.fixed_dictionaries({name: st.text(max_size=12) for name in HEADER}), max_size=8))
+@given(st.lists(st.fixed_dictionaries({name: st.text(max_size=12) for name in COLUMNS}), max_size=8))
 def test_no_row_is_ever_lost(rows: list[dict[str, str]]) -> None:
     """Every row that says anything is a sighting or a reject."""
     assert len(read(*rows)) == sum(any(row.values()) for row in rows)

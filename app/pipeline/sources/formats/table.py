@@ -13,10 +13,10 @@ from app.pipeline.sources.formats.origin import Origin
 from app.pipeline.sources.formats.text import one_line, plain
 
 REQUIRED: Final = frozenset({"event_name", "start_date"})
-COLUMNS: Final = REQUIRED | {
-    *("end_date", "start_time", "end_time", "day_of_week", "event_type", "dance_style", "description"),
-    *("price", "location", "url", "source", "time_stamp"),
-}
+COLUMNS: Final = (
+    *("event_name", "start_date", "end_date", "start_time", "end_time", "day_of_week", "event_type"),
+    *("dance_style", "description", "price", "location", "url", "source", "time_stamp"),
+)
 """Columns that are read; others (`event_id` and `address_id` belong to another database) are not."""
 
 _IDENTITY: Final = ("event_name", "start_date", "start_time", "location", "url")
