@@ -87,6 +87,12 @@ SUMMARY:Moved
 END:VEVENT
 END:VCALENDAR
 """.replace(b"\n", b"\r\n")
+SCHEDULE = b"""<html><script type="application/ld+json">{"@type": "DanceEvent", "name": "Salsa", "startDate":
+"2026-03-06T20:00-08:00", "endDate": "2026-03-07T01:00-08:00", "eventSchedule": [{"repeatFrequency": "P1W", "byDay":
+["https://schema.org/Friday", "2SU"], "startDate": "2026-03-06", "endDate": "2026-06-01", "startTime": "20:00",
+"endTime": "01:00", "repeatCount": 9, "exceptDate": "2026-03-13", "scheduleTimezone": "America/Vancouver", "byMonth":
+[3, 4]}, {"repeatFrequency": "P1M", "byDay": "Saturday", "byMonthWeek": -1, "byMonthDay": 31, "duration": "PT2H"}]}
+</script></html>"""
 EVENTBRITE = b"""{"events": [{"id": "1", "name": {"text": "Salsa"}, "start": {"local": "2026-03-06T20:00:00",
 "timezone": "America/Vancouver"}, "venue": {"address": {"latitude": "48.4", "longitude": "-123.3"}}}]}"""
 FACEBOOK = b"""{"data": [{"id": "1", "name": "Salsa", "start_time": "2026-03-06T20:00:00-0800",
@@ -95,7 +101,7 @@ FACEBOOK = b"""{"data": [{"id": "1", "name": "Salsa", "start_time": "2026-03-06T
 SEEDS: dict[str, list[bytes]] = {
     "table": [(SAMPLES / "team-events.csv").read_bytes()],
     "calendar": [CALENDAR],
-    "page": [path.read_bytes() for path in sorted((SAMPLES / "pages").iterdir())],
+    "page": [SCHEDULE, *(path.read_bytes() for path in sorted((SAMPLES / "pages").iterdir()))],
     "feed": [FEED],
     "eventbrite": [EVENTBRITE],
     "facebook": [FACEBOOK],
@@ -319,6 +325,20 @@ def test_any_recurrence_is_survived(rule: dict[str, str], start: str) -> None:
     said = ";".join(f"{name}={value}" for name, value in rule.items())
     event = f"BEGIN:VEVENT\r\nUID:1\r\nSUMMARY:x\r\nDTSTART{start}\r\nRRULE:{said}\r\nEND:VEVENT\r\n"
     holds(_calendar, f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{event}END:VCALENDAR\r\n".encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Found by atheris: dateutil divides what it takes for minutes, and decimal gives up.
+        "2026-03-06T20:03333333333333333333333333333333333300CCCC-08:00",
+        "12:" + "3" * 60,
+    ],
+)
+def test_a_text_that_once_broke_a_reader_is_refused(text: str) -> None:
+    """Kept from fuzzing."""
+    with pytest.raises(ValueError, match="is not a date"):
+        read_moment(text)
 
 
 @given(st.text())

@@ -49,7 +49,8 @@ _WHEN: Final = re.compile(
     re.IGNORECASE,
 )
 _ROOM: Final = re.compile(r"\b(\w+) " + _any_of(_DATA["rooms"]))
-_NUMBER: Final = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th)?\b|\b(i{1,3}|iv)\b")
+_ORDINAL: Final = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th)\b")
+_NUMBER: Final = re.compile(r"\b(\d{1,3})\b|\b(i{1,3}|iv)\b")
 _ROMAN: Final = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
 
 
@@ -69,6 +70,7 @@ class Name:
         if _SIGN.search(text):
             text = _AND.sub(" and ", _HASHTAG.sub(lambda tag: _HUMP.sub(" ", tag[1]), text))
         folded = _SPACED.sub(lambda match: match[0].replace(" ", ""), fold(text))
+        folded = _ORDINAL.sub(r"\1", folded)
         return _SYNONYM.sub(lambda match: _SYNONYMS[match[0]], folded) or fold(self.written)
 
     @cached_property

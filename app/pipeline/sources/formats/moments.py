@@ -108,7 +108,7 @@ def _in_words(text: str) -> Moment:
         raise ValueError(f"{text!r} leaves open which number is the month")
     try:
         first, second = (parser.parse(text, default=default, tzinfos=_offset) for default in _DEFAULTS)
-    except (ValueError, OverflowError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, ArithmeticError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"{text!r} is not a date") from error
     if first.date() != second.date():
         raise ValueError(f"{text!r} does not name day, month and year")
