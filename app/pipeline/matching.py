@@ -61,7 +61,7 @@ def compare(one: Draft, other: Draft) -> Match:
         score, needed = round(token_sort_ratio(left.text, right.text)), _LIMITS["one_source"]
     else:
         score, needed = _likeness(left, right), 0
-    if gap is not None and gap > _LIMITS["minutes"] and (left.telling or right.telling):
+    if gap and (left.telling or right.telling) and not _joined(left, right):
         # Doors, lesson and first dance: at another hour a name that says more may be something else that evening.
         score = min(score, round(ratio(" ".join(left.lasting), " ".join(right.lasting))))
     needed = max(needed, _needed(one, other, gap, is_common=not (left.own and right.own)))
@@ -147,9 +147,8 @@ def _likeness(left: Name, right: Name) -> int:
     if left.compact == right.compact:
         return 100
     whole = max(ratio(left.text, right.text), token_sort_ratio(left.text, right.text))
-    joined = ratio(left.compact, right.compact)
-    if joined >= _LIMITS["joined"]:
-        whole = max(whole, joined)
+    if _joined(left, right):
+        whole = max(whole, ratio(left.compact, right.compact))
     if left.telling and right.telling:
         telling = token_set_ratio(" ".join(left.telling), " ".join(right.telling))
         few, many = sorted((left, right), key=lambda name: (len(name.telling), name.text))
@@ -158,6 +157,11 @@ def _likeness(left: Name, right: Name) -> int:
             max(whole * (0.6 + 0.4 * shared), telling * (0.5 + 0.5 * shared) if shared else whole * 0.6)
         )
     return round(whole)
+
+
+def _joined(left: Name, right: Name) -> bool:
+    """Whether they are one name but for where its words begin."""
+    return ratio(left.compact, right.compact) >= _LIMITS["joined"]
 
 
 def _minutes_between(one: time | None, other: time | None) -> int | None:

@@ -51,6 +51,7 @@ _WHEN: Final = re.compile(
 _ROOM: Final = re.compile(r"\b(\w+) " + _any_of(_DATA["rooms"]))
 _ORDINAL: Final = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th)\b")
 _NUMBER: Final = re.compile(r"\b(\d{1,3})\b|\b(i{1,3}|iv)\b")
+_LETTER: Final = re.compile(_any_of(_DATA["lettered"]) + r" ([a-h])\b")
 _ROMAN: Final = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
 
 
@@ -109,11 +110,10 @@ class Name:
         return tuple(frozenset(pattern.findall(self.text)) for pattern in _APART)
 
     @cached_property
-    def numbers(self) -> frozenset[int]:
-        """The numbers in it: a level, a part, an edition."""
-        return frozenset(
-            int(arabic) if arabic else _ROMAN[roman] for arabic, roman in _NUMBER.findall(self.text)
-        )
+    def numbers(self) -> frozenset[int | str]:
+        """The numbers in it, and letters that count: a level, a part, an edition, studio B."""
+        numbers = {int(arabic) if arabic else _ROMAN[roman] for arabic, roman in _NUMBER.findall(self.text)}
+        return frozenset({*numbers, *_LETTER.findall(self.text)})
 
     @cached_property
     def rooms(self) -> frozenset[str]:
