@@ -17,6 +17,8 @@ from app.pipeline.whereabouts import Nearness, nearness, place_of
 _LIMITS: Final[dict[str, int]] = load("matching")["thresholds"]
 _STEM: Final = 3
 """Letters that are enough to know a word by its beginning."""
+_ENDING: Final = 2
+"""Letters of an inflection."""
 _SHORT: Final = 4
 """Letters; so short a word is another one when a letter differs, and occurs in others by chance."""
 
@@ -67,6 +69,7 @@ def compare(one: Draft, other: Draft) -> Match:
     needed = max(needed, _needed(one, other, gap, is_common=not (left.own and right.own)))
     if needed > _LIMITS["event_page"] and _each_has_its_own(left, right, _place_words(one, other)):
         needed = max(needed, _LIMITS["own_words"])
+        score = min(score, round(token_sort_ratio(left.text, right.text)))
     if score >= needed:
         return Match(Verdict.SAME, score)
     is_grey = needed < _NEVER and one.source != other.source and score >= _LIMITS["grey"]
@@ -100,7 +103,15 @@ def _each_has_its_own(left: Name, right: Name, place: frozenset[str]) -> bool:
     """
     mine = _missing(frozenset(left.telling) - place - left.style_words(right.styles), right)
     yours = _missing(frozenset(right.telling) - place - right.style_words(left.styles), left)
-    return bool(mine and yours) and not (mine | yours).isdisjoint(left.own | right.own)
+    if mine and yours:
+        return not (mine | yours).isdisjoint(left.own | right.own)
+    return bool(mine or yours) and _swapped(left, right)
+
+
+def _swapped(left: Name, right: Name) -> bool:
+    """Whether one word, and no more, stands in place of another: Driftwood Dance, Driftwood Drumming."""
+    mine, yours = left.text.split(), right.text.split()
+    return len(mine) == len(yours) and sum(one != other for one, other in zip(mine, yours, strict=True)) == 1
 
 
 def _place_words(one: Draft, other: Draft) -> frozenset[str]:
@@ -120,7 +131,11 @@ def _missing(words: Collection[str], other: Name) -> set[str]:
 def _one_word(one: str, other: str) -> bool:
     """Whether two words are one: cut off, inflected or misspelled; of a short word no other letter may differ."""
     short, long = sorted((one, other), key=len)
-    if long.startswith(short) and len(short) >= _STEM:
+    if (
+        long.startswith(short)
+        and len(short) >= _STEM
+        and (len(long) - len(short) <= _ENDING or len(short) > _SHORT)
+    ):
         return True
     return one == other or (len(short) > _SHORT and ratio(one, other) >= _LIMITS["spelling"])
 

@@ -31,6 +31,7 @@ _INCLUDED: Final = re.compile(
     rf"|{_LESSON.pattern}(?: \w+){{0,2}}? (?:and|then|included|before)\b"
 )
 
+_CUT: Final = re.compile(r"\s+\S*(?:\u2026|\.\.\.)\s*$")
 _DIGIT: Final = re.compile(r"\d")
 _SIGN: Final = re.compile("[#&+/]")
 _HASHTAG: Final = re.compile(r"#(?=[^\W\d])(\w+)")
@@ -64,8 +65,13 @@ class Name:
 
     @cached_property
     def _words(self) -> str:
-        """Folded, in one language, without date, hour, price and age: the event's own fields say those."""
+        """Folded, in one language, without a last word that was cut off, nor date, hour, price and age.
+
+        The event's own fields say those.
+        """
         text = self.written
+        if _CUT.search(text):
+            text = _CUT.sub("", text) or text
         if _DIGIT.search(text):
             text = _WHEN.sub(" ", text)
         if _SIGN.search(text):
