@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Final
@@ -19,11 +20,12 @@ from app.database.permits import grant
 from settings import DatabaseSettings, DatabaseTarget
 from settings.connections import ConnectionSettings
 from tests.mishaps import MortalServer
-from tests.namespace import FAR
 from tests.postgres import migrate_and_stamp
 
 _OPTIONS: Final = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB", "autovacuum": "off"}
 _NAME: Final = "events"
+FAR: Final = IPv4Network("198.18.0.0/16")
+"""For tests between networks (RFC 2544): nobody else's addresses are in it."""
 QUICK: Final = {
     "DATABASE_CONNECT_TIMEOUT": "2",
     "DATABASE_STATEMENT_TIMEOUT": "2",

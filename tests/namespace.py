@@ -9,18 +9,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 from itertools import islice
 from typing import Final, TypeVar
 from uuid import uuid4
 
 import pytest
 
+from tests.cluster import FAR
+
 Result = TypeVar("Result")
 
 _PROGRAM: Final = shutil.which("ip", path="/usr/sbin:/usr/bin:/sbin:/bin")
-FAR: Final = IPv4Network("198.18.0.0/16")
-"""For tests between networks (RFC 2544): nobody else's addresses are in it."""
 _NETWORKS: Final = list(FAR.subnets(new_prefix=30))
 _CLONE_NEWNET: Final = 0x40000000
 _HERE, _THERE, _NOBODY = (f"02:00:00:00:00:{last}" for last in ("0a", "0b", "ff"))
