@@ -21,6 +21,7 @@ from psycopg2 import extensions
 _NEVER: Final = float("inf")
 _TICK: Final = 1.0
 """Seconds between two looks at the round trips in progress; the settings allow no shorter deadline."""
+_UNBOUNDED: Final = nullcontext(None)
 
 
 class NoAnswerError(psycopg2.OperationalError):
@@ -119,9 +120,6 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
-
-
-_UNBOUNDED: Final = nullcontext(None)
 
 
 class DeadlineConnection(extensions.connection):
