@@ -190,23 +190,7 @@ def main() -> None:
 
 
 def _growth(largest: int) -> None:
-    """Ever twice as many, up to the largest."""
-    lines: list[list[str]] = []
-    before: list[float] = []
-    for size in (largest // 8, largest // 4, largest // 2, largest):
-        with tempfile.TemporaryDirectory() as folder, database() as opened:
-            listed = write(Path(folder), size)
-            result: list[Result] = []
-            seconds = _timed(lambda: result.append(whole_run(opened, listed)))  # noqa: B023 - called at once
-            stages = {report.stage: report.seconds for report in result[0].reports}
-        now = [seconds, stages["deduplicate"], stages["store"]]
-        factors = (
-            [f"{mine / half:.2f}" for mine, half in zip(now, before, strict=True)] if before else [""] * 3
-        )
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        cells = [text for pair in zip((f"{one:.1f}" for one in now), factors, strict=True) for text in pair]
-        lines.append([f"{size:,}", *cells, f"{memory:.1f}"])
-        before = now
+    """Ever twice as many, up to the largest; a line as soon as it is measured."""
     heads = [
         "sightings",
         "all stages, s",
@@ -217,4 +201,18 @@ def _growth(largest: int) -> None:
         "to half",
         "peak GiB",
     ]
-    print(table(heads, lines))
+    print(table(heads, []), flush=True)
+    before: list[float] = []
+    for size in (largest // 8, largest // 4, largest // 2, largest):
+        with tempfile.TemporaryDirectory() as folder, database() as opened:
+            listed = write(Path(folder), size)
+            began = time.perf_counter()
+            stages = {report.stage: report.seconds for report in whole_run(opened, listed).reports}
+            now = [time.perf_counter() - began, stages["deduplicate"], stages["store"]]
+        factors = (
+            [f"{mine / half:.2f}" for mine, half in zip(now, before, strict=True)] if before else [""] * 3
+        )
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        cells = [text for pair in zip((f"{one:.1f}" for one in now), factors, strict=True) for text in pair]
+        print("| " + " | ".join([f"{size:,}", *cells, f"{memory:.1f}"]) + " |", flush=True)
+        before = now

@@ -8,9 +8,9 @@ import pytest
 from app.database.engines import open_production_writer
 from app.database.permits import Purpose, grant
 from app.pipeline.event import Reject, Unchanged, Unread
-from app.pipeline.ledger import AnotherRunError, exclusive
 from app.pipeline.run import STAGES, Plan, ProductionTargetError, run
 from app.pipeline.stage import SILENT
+from app.pipeline.working import AnotherRunError, exclusive
 from settings import DatabaseTarget
 from tests.postgres import Trio
 from tests.sightings import (

@@ -85,7 +85,7 @@ def run_and_show(
             plan = Plan(
                 sources=sources, memory=memory, first=first, last=last, resume=resume, now=now, judge=judge
             )
-            result = run(database, plan, observer, production=production)
+            result = run(database, plan, observer, production=production, connections=settings.connections)
     finally:
         database.dispose()
         if production:

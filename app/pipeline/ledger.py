@@ -1,25 +1,20 @@
 """The run ledger: who ran what, when, on which database, and how each stage went."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, cast, func, insert, select, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, cast, func, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from app.database import tables
 from app.database.handles import ReadTransaction, WritableDatabase, WriteTransaction
 from app.database.origin import origin
-from app.errors import AppError, TemporaryFailure
-
-_LOCK = "dance pipeline"
-
-
-class AnotherRunError(TemporaryFailure):
-    """Another run works on this database. Wait until it has ended, then try again."""
+from app.errors import AppError
+from app.pipeline.working import Working
 
 
 class NothingToResumeError(AppError):
@@ -43,50 +38,37 @@ class Interrupted:
     stages: frozenset[str]
 
 
-@contextmanager
-def exclusive(database: WritableDatabase) -> Iterator[None]:
-    """Hold the lock that keeps a second run off this database.
-
-    The lock is a transaction's, and that transaction stays open as long as the run: so it holds behind a
-    pooler that shares sessions, and the server drops it by itself when the process dies.
-
-    Raises:
-        AnotherRunError: somebody holds it; the message says who, where and since when.
-    """
-    with database.write() as transaction, transaction.cursor() as cursor:
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", (_LOCK,))
-        taken = cursor.fetchone()
-        if taken is None or not taken[0]:
-            raise AnotherRunError(f"{_holder(transaction)} {AnotherRunError.__doc__}")
-        yield
-
-
-def start(database: WritableDatabase, *, now: datetime, detail: Mapping[str, Any]) -> UUID:
+def start(working: Working, *, now: datetime, detail: Mapping[str, Any]) -> UUID:
     """Enter a run; close those that a killed process left open."""
     run_id = uuid4()
-    with database.write() as transaction:
+
+    def enter(transaction: WriteTransaction) -> None:
         transaction.execute(
             update(tables.runs)
-            .where(tables.runs.c.outcome == "running")
+            .where(tables.runs.c.outcome == "running", tables.runs.c.id != run_id)
             .values(outcome="failed", finished_at=func.clock_timestamp(), detail=_and(killed=True))
         )
         transaction.execute(
-            insert(tables.runs).values(
+            insert(tables.runs)
+            .values(
                 id=run_id,
-                target=str(database.environment),
+                target=str(working.database.environment),
                 host=origin().host,
                 who=origin().who,
                 commit=origin().commit,
                 detail={"now": now.isoformat(), **detail},
             )
+            .on_conflict_do_nothing()
         )
+
+    working.write(enter)
     return run_id
 
 
-def finish(database: WritableDatabase, run_id: UUID, outcome: str, **detail: Any) -> None:
+def finish(working: Working, run_id: UUID, outcome: str, **detail: Any) -> None:
     """Close a run."""
-    with database.write() as transaction:
+
+    def close(transaction: WriteTransaction) -> None:
         transaction.execute(
             update(tables.runs)
             .where(tables.runs.c.id == run_id)
@@ -98,23 +80,23 @@ def finish(database: WritableDatabase, run_id: UUID, outcome: str, **detail: Any
             .values(outcome="failed", finished_at=func.clock_timestamp())
         )
 
+    working.write(close)
 
-def start_stage(database: WritableDatabase, run_id: UUID, stage: str, position: int) -> None:
+
+def start_stage(working: Working, run_id: UUID, stage: str, position: int) -> None:
     """Enter a stage of a run."""
-    with database.write() as transaction:
-        transaction.execute(insert(tables.stage_runs).values(run_id=run_id, stage=stage, position=position))
+    entry = insert(tables.stage_runs).values(run_id=run_id, stage=stage, position=position)
+    working.write(lambda transaction: transaction.execute(entry.on_conflict_do_nothing()).close())
 
 
-def finish_stage(
-    database: WritableDatabase, run_id: UUID, stage: str, outcome: str, counts: Mapping[str, int]
-) -> None:
+def finish_stage(working: Working, run_id: UUID, stage: str, outcome: str, counts: Mapping[str, int]) -> None:
     """Close a stage of a run."""
-    with database.write() as transaction:
-        transaction.execute(
-            update(tables.stage_runs)
-            .where(tables.stage_runs.c.run_id == run_id, tables.stage_runs.c.stage == stage)
-            .values(outcome=outcome, finished_at=func.clock_timestamp(), counts=dict(counts))
-        )
+    closed = (
+        update(tables.stage_runs)
+        .where(tables.stage_runs.c.run_id == run_id, tables.stage_runs.c.stage == stage)
+        .values(outcome=outcome, finished_at=func.clock_timestamp(), counts=dict(counts))
+    )
+    working.write(lambda transaction: transaction.execute(closed).close())
 
 
 def mark_collected(transaction: WriteTransaction, run_id: UUID, source: str) -> None:
@@ -152,24 +134,16 @@ def interrupted(database: WritableDatabase) -> Interrupted:
         )
 
 
-def abandon(database: WritableDatabase, run_id: UUID) -> None:
+def abandon(working: Working, run_id: UUID) -> None:
     """Close a run that something ended; the next run does it when the database itself is away."""
     with suppress(AppError):
-        finish(database, run_id, "failed")
+        finish(working.at_once(), run_id, "failed")
 
 
 def last_inputs(transaction: ReadTransaction) -> str | None:
     """The digest of what the newest stored result came from; None before the first."""
     asked = select(tables.runs.c.detail["inputs"].astext).where(tables.runs.c.detail.has_key("inputs"))
     return transaction.select(asked.order_by(tables.runs.c.started_at.desc()).limit(1)).scalar_one_or_none()
-
-
-def _holder(transaction: ReadTransaction) -> str:
-    open_runs = select(tables.runs).where(tables.runs.c.outcome == "running")
-    run = transaction.select(open_runs.order_by(tables.runs.c.started_at.desc()).limit(1)).first()
-    if run is None:
-        return "Another process has just started a run."
-    return f"{run.who} on {run.host} holds it since {run.started_at:%Y-%m-%d %H:%M:%S} UTC (run {run.id})."
 
 
 def _and(**detail: Any) -> ColumnElement[Any]:

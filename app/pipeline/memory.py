@@ -37,7 +37,7 @@ class StoredMemory:
 
     def keep(self, cursor: Cursor, source: str) -> None:
         """Write what was remembered of a source, in the transaction that stores what it gave."""
-        fresh = self._fresh.pop(source, {})
+        fresh = self._fresh.get(source, {})
         if not fresh:
             return
         cursor.execute("DELETE FROM fetches WHERE source = %s AND place = ANY (%s)", (source, list(fresh)))

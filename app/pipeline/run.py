@@ -16,7 +16,9 @@ from app.pipeline.event import Reject
 from app.pipeline.questions import Judge
 from app.pipeline.stage import SILENT, Context, Memory, Observer, Source, Stage, StageReport, Work
 from app.pipeline.stages import clean_up, collect, deduplicate, normalise, relevance, store
+from app.pipeline.working import exclusive
 from settings import DatabaseTarget
+from settings.connections import ConnectionSettings
 
 STAGES: Final[dict[str, Stage]] = {
     "collect": collect.run,
@@ -77,7 +79,12 @@ class Plan:
 
 
 def run(
-    database: WritableDatabase, plan: Plan, observer: Observer, *, production: ReadOnlyDatabase | None = None
+    database: WritableDatabase,
+    plan: Plan,
+    observer: Observer,
+    *,
+    production: ReadOnlyDatabase | None = None,
+    connections: ConnectionSettings | None = None,
 ) -> Result:
     """Run the pipeline on a working database.
 
@@ -86,6 +93,7 @@ def run(
         plan: which stages, on which sources.
         observer: hears how it goes.
         production: where visitors' reports are read.
+        connections: how long to try again when a connection was lost; their defaults when None.
 
     Raises:
         ProductionTargetError: the database is production.
@@ -95,23 +103,23 @@ def run(
     """
     if database.environment is DatabaseTarget.RENDER_PROD:
         raise ProductionTargetError
-    with ledger.exclusive(database):
+    with exclusive(database, connections) as working:
         killed = ledger.interrupted(database) if plan.resume else None
         now = killed.now if killed else plan.now
         first = _first_open(killed.stages) if killed else plan.first
         done = killed.sources if killed else frozenset()
         run_id = ledger.start(
-            database, now=now, detail={"first": first, "last": plan.last, "inherited": sorted(done)}
+            working, now=now, detail={"first": first, "last": plan.last, "inherited": sorted(done)}
         )
         context = Context(
-            database=database, run_id=run_id, now=now, observer=observer, sources=tuple(plan.sources),
+            working=working, run_id=run_id, now=now, observer=observer, sources=tuple(plan.sources),
             memory=plan.memory, production=production, skip=done, judge=plan.judge,
         )  # fmt: skip
         try:
             with _no_search_for_cycles():
                 return _stages(context, first, plan.last)
         except BaseException:
-            ledger.abandon(database, run_id)
+            ledger.abandon(working, run_id)
             raise
 
 
@@ -130,7 +138,7 @@ def _stages(context: Context, first: str, last: str) -> Result:
     outcome = "incomplete" if work.failures else "done"
     settled = not work.unsettled and (up_to_date or last == "store")
     detail = {"inputs": _inputs(context)} if settled and not up_to_date else {}
-    ledger.finish(context.database, context.run_id, outcome, failures=work.failures, **detail)
+    ledger.finish(context.working, context.run_id, outcome, failures=work.failures, **detail)
     return Result(
         context.run_id, outcome, tuple(reports), tuple(work.failures), tuple(work.rejects), up_to_date
     )
@@ -138,11 +146,11 @@ def _stages(context: Context, first: str, last: str) -> Result:
 
 def _stage(name: str, position: int, work: Work, context: Context) -> StageReport:
     context.observer.begin(name)
-    ledger.start_stage(context.database, context.run_id, name, position)
+    ledger.start_stage(context.working, context.run_id, name, position)
     began, failures = time.monotonic(), len(work.failures)
     counts = STAGES[name](work, context)
     outcome = "done" if len(work.failures) == failures else "incomplete"
-    ledger.finish_stage(context.database, context.run_id, name, outcome, counts)
+    ledger.finish_stage(context.working, context.run_id, name, outcome, counts)
     report = StageReport(name, outcome, counts, time.monotonic() - began)
     context.observer.end(name, report)
     return report
@@ -159,14 +167,14 @@ def _first_open(done: frozenset[str]) -> str:
 
 
 def _nothing_new(context: Context) -> bool:
-    with context.database.read() as transaction:
-        last = ledger.last_inputs(transaction)
-        return last is not None and last == inputs.digest_of(transaction, context.now, _model(context))
+    last = context.working.read(ledger.last_inputs)
+    return last is not None and last == _inputs(context)
 
 
 def _inputs(context: Context) -> str:
-    with context.database.read() as transaction:
-        return inputs.digest_of(transaction, context.now, _model(context))
+    return context.working.read(
+        lambda transaction: inputs.digest_of(transaction, context.now, _model(context))
+    )
 
 
 def _model(context: Context) -> str:

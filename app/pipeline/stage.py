@@ -8,11 +8,12 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
-from app.database.handles import ReadOnlyDatabase, WritableDatabase
+from app.database.handles import ReadOnlyDatabase
 from app.pipeline.draft import Draft, Event
 from app.pipeline.event import Finding, Reject
 from app.pipeline.questions import Judge, Judged, Question
 from app.pipeline.seen import Seen
+from app.pipeline.working import Working
 
 
 class Source(Protocol):
@@ -100,7 +101,7 @@ class Context:
     """What a stage may use.
 
     Attributes:
-        database: the working database.
+        working: the working database; only this run writes it.
         run_id: the run in the ledger.
         now: the run's moment: every rule about time goes by it, and nothing reads a clock.
         observer: hears how it goes.
@@ -111,7 +112,7 @@ class Context:
         judge: answers what the rules leave open; None: it stays open.
     """
 
-    database: WritableDatabase
+    working: Working
     run_id: UUID
     now: datetime
     observer: Observer

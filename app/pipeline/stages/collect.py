@@ -11,6 +11,7 @@ from hashlib import blake2b
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
 from app.database import tables
+from app.database.handles import WriteTransaction
 from app.errors import AppError
 from app.pipeline import ledger, reports, rows
 from app.pipeline.event import Finding, Reject, Sighting, Unchanged, Unread
@@ -65,27 +66,36 @@ def run(work: Work, context: Context) -> dict[str, int]:
 
 def _store(source: str, found: "_Found", context: Context) -> "_Stored":
     """Store what a source gave, in one transaction."""
-    with context.database.write() as transaction, transaction.cursor() as cursor:
+
+    def unit(transaction: WriteTransaction) -> _Stored:
         transaction.allow(_PATIENCE)
-        counts, new = _keep(cursor, source, found, context.now)
-        rejects = _keep_rejects(cursor, source, found, context.now)
-        if found.whole:
-            ledger.mark_collected(transaction, context.run_id, source)
-            if context.memory:
-                context.memory.keep(cursor, source)
-        elif context.memory:
-            context.memory.forget(source)
-    return _Stored(counts, new, rejects)
+        with transaction.cursor() as cursor:
+            counts, new = _keep(cursor, source, found, context.now)
+            rejects = _keep_rejects(cursor, source, found, context.now)
+            if found.whole:
+                ledger.mark_collected(transaction, context.run_id, source)
+                if context.memory:
+                    context.memory.keep(cursor, source)
+        return _Stored(counts, new, rejects)
+
+    if context.memory and not found.whole:
+        context.memory.forget(source)
+    return context.working.write(unit)
 
 
 def _retire(context: Context) -> int:
     """What sources gave that are no longer listed is gone."""
-    with context.database.write() as transaction, transaction.cursor() as cursor:
-        cursor.execute(
-            "UPDATE sightings SET gone_at = %s WHERE gone_at IS NULL AND source <> ALL (%s)",
-            (context.now, [source.name for source in context.sources]),
-        )
-        return cursor.rowcount
+    listed = [source.name for source in context.sources]
+
+    def unit(transaction: WriteTransaction) -> int:
+        with transaction.cursor() as cursor:
+            cursor.execute(
+                "UPDATE sightings SET gone_at = %s WHERE gone_at IS NULL AND source <> ALL (%s)",
+                (context.now, listed),
+            )
+            return cursor.rowcount
+
+    return context.working.write(unit)
 
 
 def _reports(work: Work, context: Context) -> int:
@@ -93,7 +103,7 @@ def _reports(work: Work, context: Context) -> int:
     if context.production is None:
         return 0
     try:
-        return reports.pull(context.production, context.database)
+        return reports.pull(context.production, context.working)
     except AppError as error:
         work.failures.append(f"visitors' reports: {error}")
         context.observer.note("collect", f"Visitors' reports were not read: {error}")

@@ -1,14 +1,13 @@
 """Normalise: sightings, as sources wrote them, become drafts that can be compared."""
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
-from itertools import chain
+from collections.abc import Iterable
+from datetime import timedelta
 from operator import attrgetter
 from typing import Any, Final
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
-from app.database.handles import WritableDatabase
+from app.database.handles import ReadTransaction
 from app.pipeline import clock, links, money, places, reports, styles
 from app.pipeline.draft import Draft, Price, Venue
 from app.pipeline.seen import Seen, from_json
@@ -24,10 +23,10 @@ REMEMBERED: Final = timedelta(days=400)
 
 def run(work: Work, context: Context) -> dict[str, int]:
     """Read every sighting that may matter and say what it means."""
-    stored = _read(context.database, context.now, known=[one.key for one in work.seen])
-    drafts = drafts_of(sorted(_watched(chain(work.seen, stored), context), key=_KEY))
+    stored = _read(context, known=[one.key for one in work.seen])
+    drafts = drafts_of(sorted(work.seen + stored, key=_KEY))
     work.drafts, work.seen = drafts, []
-    work.reported = reports.cancelled(context.database)
+    work.reported = reports.cancelled(context.working)
     return {
         "read": len(drafts),
         "interpreted": sum(bool(draft.notes) for draft in drafts),
@@ -43,26 +42,28 @@ def drafts_of(seen: Iterable[Seen]) -> list[Draft]:
     return [_draft(one, place, venues[place] if place else None) for one, place in described]
 
 
-def _watched(seen: Iterable[Seen], context: Context) -> Iterator[Seen]:
-    for done, one in enumerate(seen):
-        if not done % _BATCH:
-            context.observer.advance("normalise", done, None)
-        yield one
-
-
-def _read(database: WritableDatabase, now: datetime, known: list[str]) -> Iterator[Seen]:
+def _read(context: Context, known: list[str]) -> list[Seen]:
     """The stored sightings that may matter, but for those that are known."""
-    with database.read(snapshot=True) as transaction, transaction.cursor() as cursor:
-        # A cursor of the server's: the client never holds more than a batch of the texts.
-        cursor.execute(
-            "DECLARE stored NO SCROLL CURSOR FOR SELECT key, identity, first_seen_at, gone_at IS NULL, said::text FROM sightings"
-            " WHERE (gone_at IS NULL OR starts_on >= %s) AND key <> ALL (%s)",
-            ((now - REMEMBERED).date(), known),
-        )
-        while batch := _fetch(cursor):
-            said = from_json(row[4] for row in batch)
-            for row, sighting in zip(batch, said, strict=True):
-                yield Seen(row[0], row[1], row[2], row[3], sighting)
+
+    def unit(transaction: ReadTransaction) -> list[Seen]:
+        found: list[Seen] = []
+        with transaction.cursor() as cursor:
+            # A cursor of the server's: the client never holds more than a batch of the texts.
+            cursor.execute(
+                "DECLARE stored NO SCROLL CURSOR FOR"
+                " SELECT key, identity, first_seen_at, gone_at IS NULL, said::text FROM sightings"
+                " WHERE (gone_at IS NULL OR starts_on >= %s) AND key <> ALL (%s)",
+                ((context.now - REMEMBERED).date(), known),
+            )
+            while batch := _fetch(cursor):
+                context.observer.advance("normalise", len(found), None)
+                said = from_json(row[-1] for row in batch)
+                found += [
+                    Seen(row[0], row[1], row[2], row[3], one) for row, one in zip(batch, said, strict=True)
+                ]
+        return found
+
+    return context.working.read(unit)
 
 
 def _fetch(cursor: Cursor) -> list[tuple[Any, ...]]:

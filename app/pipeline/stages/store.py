@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from app.database import tables
+from app.database.handles import WriteTransaction
 from app.pipeline import rows
 from app.pipeline.draft import Draft, Event, Venue
 from app.pipeline.stage import Context, Work
@@ -22,15 +23,20 @@ _PROVENANCE: Final = ("sighting_key", "event_key", "rule", "reason", "notes")
 def run(work: Work, context: Context) -> dict[str, int]:
     """Make venues, events and provenance say what was decided, in one transaction."""
     venues = {event.facts.venue.key: event.facts.venue for event in work.events if event.facts.venue}
-    with context.database.write() as transaction, transaction.cursor() as cursor:
+
+    def unit(transaction: WriteTransaction) -> tuple[rows.Changes, int]:
         transaction.allow(_PATIENCE)
-        rows.replace(cursor, tables.venues, _VENUE, map(_venue, venues.values()))
-        changes = rows.replace(cursor, tables.events, _EVENT, map(_event, work.events))
-        context.observer.advance("store", len(work.events), len(work.events))
-        rows.replace(cursor, tables.provenance, _PROVENANCE, _provenance(work.drafts))
-        deleted = rows.remove_others(cursor, tables.events)
-        rows.remove_others(cursor, tables.venues)
-        rows.remove_others(cursor, tables.provenance)
+        with transaction.cursor() as cursor:
+            rows.replace(cursor, tables.venues, _VENUE, map(_venue, venues.values()))
+            changes = rows.replace(cursor, tables.events, _EVENT, map(_event, work.events))
+            context.observer.advance("store", len(work.events), len(work.events))
+            rows.replace(cursor, tables.provenance, _PROVENANCE, _provenance(work.drafts))
+            deleted = rows.remove_others(cursor, tables.events)
+            rows.remove_others(cursor, tables.venues)
+            rows.remove_others(cursor, tables.provenance)
+        return changes, deleted
+
+    changes, deleted = context.working.write(unit)
     return {
         "inserted": changes.inserted,
         "updated": changes.updated,
