@@ -1,5 +1,6 @@
 """Finding the pairs that mean one event: the pipeline, and splink on DuckDB."""
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from importlib import import_module
@@ -43,6 +44,7 @@ def ways(normalised: list[Draft]) -> Mapping[str, Callable[[], object]]:
 
 
 def _splink(normalised: list[Draft]) -> Callable[[], object]:
+    logging.getLogger("splink").setLevel(logging.ERROR)  # it warns that it is not trained
     splink, likeness = import_module("splink"), import_module("splink.comparison_library")
     frame = import_module("pandas").DataFrame(
         [
@@ -64,7 +66,7 @@ def _splink(normalised: list[Draft]) -> Callable[[], object]:
     )
 
     def predict() -> object:
-        linker = splink.Linker(frame, settings, splink.DuckDBAPI())
+        linker = splink.Linker(frame, settings, splink.DuckDBAPI(), set_up_basic_logging=False)
         return linker.inference.predict(threshold_match_probability=0.9).as_pandas_dataframe()
 
     return predict

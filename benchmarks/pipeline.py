@@ -9,11 +9,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+
+import psutil
 
 from app.database.embedded import EmbeddedServer
 from app.database.engines import open_writer
@@ -37,9 +39,44 @@ NOW: Final = datetime(2026, 6, 1, 18, tzinfo=UTC)
 _TABLES: Final = ("sightings", "venues", "events", "provenance")
 
 
-@contextmanager
-def database() -> Iterator[WritableDatabase]:
+@dataclass(frozen=True)
+class Bench:
     """A working database on a server of its own."""
+
+    opened: WritableDatabase
+    server: EmbeddedServer
+
+    def cpu(self) -> float:
+        """Seconds of the processor that this process and the server have used: other work does not lengthen them."""
+        postmaster = psutil.Process(self.server.pid)
+        used = time.process_time()
+        for process in (postmaster, *postmaster.children()):
+            with suppress(psutil.NoSuchProcess):
+                used += sum(process.cpu_times()[: 4 if process == postmaster else 2])
+        return used
+
+    def timed(self, work: Callable[[], object]) -> "Cost":
+        """What a piece of work takes."""
+        began, used = time.perf_counter(), self.cpu()
+        work()
+        return Cost(time.perf_counter() - began, self.cpu() - used)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds by the clock, and of both processors together."""
+
+    clock: float
+    cpu: float
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """One after the other."""
+        return Cost(self.clock + other.clock, self.cpu + other.cpu)
+
+
+@contextmanager
+def database() -> Iterator[Bench]:
+    """A migrated database on a server of its own."""
     with tempfile.TemporaryDirectory(prefix="dance-bench-", ignore_cleanup_errors=True) as directory:
         server = EmbeddedServer(
             directory=Path(directory) / "pg", options={"shared_buffers": "512MB", "max_wal_size": "4GB"}
@@ -54,7 +91,7 @@ def database() -> Iterator[WritableDatabase]:
             migrate(opened)
             with opened.write() as transaction:
                 put_stamp(transaction, who="benchmark")
-            yield opened
+            yield Bench(opened, server)
             opened.dispose()
         finally:
             server.remove()
@@ -115,61 +152,71 @@ def empty(opened: WritableDatabase, *names: str) -> None:
         )
 
 
-def _timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def _bare_copy(opened: WritableDatabase) -> float:
+def _bare_copy(bench: Bench) -> Cost:
     """COPY out what the pipeline stored, empty the tables, and time nothing but COPY of the same bytes back."""
     with tempfile.TemporaryDirectory() as folder:
-        with opened.read() as transaction, transaction.cursor() as cursor:
+        with bench.opened.read() as transaction, transaction.cursor() as cursor:
             for name in _TABLES:
                 with (Path(folder) / name).open("wb") as file:
                     cursor.copy_expert(f"COPY {name} TO STDOUT", file)
-        empty(opened, *_TABLES)
+        empty(bench.opened, *_TABLES)
 
         def back() -> None:
-            with opened.write() as transaction, transaction.cursor() as cursor:
+            with bench.opened.write() as transaction, transaction.cursor() as cursor:
                 for name in _TABLES:
                     with (Path(folder) / name).open("rb") as file:
                         cursor.copy_expert(f"COPY {name} FROM STDIN", file)
 
-        return _timed(back)
+        return bench.timed(back)
 
 
-def _runs(opened: WritableDatabase, listed: SourceList) -> dict[str, float]:
-    """One round of runs and their bound, and the seconds that each took."""
-    empty(opened)
-    return {
-        "reading alone": _timed(lambda: sum(1 for _ in read(listed))),
-        "first run": _timed(lambda: whole_run(opened, listed)),
-        "again, the same files": _timed(lambda: whole_run(opened, listed)),
-        "again, every file read": _timed(lambda: whole_run(opened, listed, forget=True)),
-        "again, every stage forced": _timed(lambda: whole_run(opened, listed, first="normalise")),
-        "bare COPY": _bare_copy(opened),
+def _runs(bench: Bench, listed: SourceList) -> dict[str, Cost]:
+    """One round of runs and their bound, and what each took."""
+    empty(bench.opened)
+    reading = bench.timed(lambda: sum(1 for _ in read(listed)))
+    taken = {
+        "first run": bench.timed(lambda: whole_run(bench.opened, listed)),
+        "again, the same files": bench.timed(lambda: whole_run(bench.opened, listed)),
+        "again, every file read": bench.timed(lambda: whole_run(bench.opened, listed, forget=True)),
+        "again, every stage forced": bench.timed(lambda: whole_run(bench.opened, listed, first="normalise")),
     }
+    copying = _bare_copy(bench)
+    return {
+        "the bound: reading and bare COPY": reading + copying, "reading alone": reading, "bare COPY": copying, **taken,
+    }  # fmt: skip
 
 
-def _compared(opened: WritableDatabase, listed: SourceList) -> str:
-    rounds = [_runs(opened, listed) for _ in range(ROUNDS)]
-    taken = {name: Sample([one[name] for one in rounds]) for name in rounds[0]}
-    bound = Sample([one["bare COPY"] + one["reading alone"] for one in rounds])
-    first = taken["first run"]
+def _compared(bench: Bench, listed: SourceList, times: int) -> str:
+    rounds = [_runs(bench, listed) for _ in range(times)]
+    clock = {name: Sample([one[name].clock for one in rounds]) for name in rounds[0]}
+    cpu = {name: Sample([one[name].cpu for one in rounds]) for name in rounds[0]}
+    bound = next(iter(clock))
+    heads = [
+        "what",
+        "seconds",
+        "to the bound",
+        "first run to it",
+        "CPU seconds",
+        "to the bound",
+        "first run to it",
+    ]
     return table(
-        ["what", "seconds", "to the bound", "to the first run"],
+        heads,
         [
-            [name, f"{one.median:.2f}", f"{ratio(one, bound):.2f}", f"{ratio(one, first):.3f}"]
-            for name, one in {"the bound: reading alone and bare COPY": bound, **taken}.items()
+            [
+                name,
+                *(
+                    text
+                    for samples in (clock, cpu)
+                    for text in (
+                        f"{samples[name].median:.2f}",
+                        f"{ratio(samples[name], samples[bound]):.2f}",
+                        f"{ratio(samples['first run'], samples[name]):.1f}",
+                    )
+                ),
+            ]
+            for name in clock
         ],
-    )
-
-
-def _against(samples: dict[str, Sample], ours: str, head: str) -> str:
-    return table(
-        [head, "seconds", "to ours"],
-        [[name, f"{one.median:.2f}", f"{ratio(one, samples[ours]):.1f}"] for name, one in samples.items()],
     )
 
 
@@ -177,40 +224,48 @@ def main() -> None:
     """Print the tables."""
     asked = [int(argument) for argument in sys.argv[2:] if argument.isdecimal()]
     size = asked[0] if asked else SIZE
+    times = ROUNDS if size <= SIZE else 1
     with tempfile.TemporaryDirectory() as folder:
         listed = write(Path(folder), size)
-        with database() as opened:
-            print(f"{size:,} sightings through all stages, medians of {ROUNDS} rounds. {CARDINALITY}\n")
-            print(_compared(opened, listed))
-            ways = storing.ways(opened)
-            print("\n" + _against(take_turns(ways, rounds=1), storing.OURS, "storing the events"))
+        with database() as bench:
+            print(f"{size:,} sightings through all stages, medians of {times} rounds. {CARDINALITY}\n")
+            print(_compared(bench, listed, times), flush=True)
+            costs = {name: bench.timed(way) for name, way in storing.ways(bench.opened).items()}
+            ours = costs[storing.OURS]
+            print("\n" + table(
+                ["storing the events", "seconds", "to ours", "CPU seconds", "to ours"],
+                [
+                    [name, f"{one.clock:.2f}", f"{one.clock / ours.clock:.1f}", f"{one.cpu:.2f}", f"{one.cpu / ours.cpu:.1f}"]
+                    for name, one in costs.items()
+                ],
+            ), flush=True)  # fmt: skip
         linked = linking.ways(linking.drafts(list(read(listed))))
-        print("\n" + _against(take_turns(linked, rounds=ROUNDS), linking.OURS, "finding duplicates") + "\n")
+        samples = take_turns(linked, rounds=ROUNDS)
+        ours_median = samples[linking.OURS].median
+        print("\n" + table(
+            ["finding duplicates", "seconds", "to ours"],
+            [[name, f"{one.median:.2f}", f"{one.median / ours_median:.1f}"] for name, one in samples.items()],
+        ) + "\n", flush=True)  # fmt: skip
     _growth(asked[1] if len(asked) > 1 else 4 * size)
 
 
 def _growth(largest: int) -> None:
     """Ever twice as many, up to the largest; a line as soon as it is measured."""
-    heads = [
-        "sightings",
-        "all stages, s",
-        "to half",
-        "deduplicate, s",
-        "to half",
-        "store, s",
-        "to half",
-        "peak GiB",
-    ]
-    print(table(heads, []), flush=True)
+    parts = ["all stages, s", "CPU s", "deduplicate, s", "store, s"]
+    print(
+        table(["sightings", *(text for part in parts for text in (part, "to half")), "peak GiB"], []),
+        flush=True,
+    )
     before: list[float] = []
     for size in (largest // 8, largest // 4, largest // 2, largest):
-        with tempfile.TemporaryDirectory() as folder, database() as opened:
+        with tempfile.TemporaryDirectory() as folder, database() as bench:
             listed = write(Path(folder), size)
-            began = time.perf_counter()
-            stages = {report.stage: report.seconds for report in whole_run(opened, listed).reports}
-            now = [time.perf_counter() - began, stages["deduplicate"], stages["store"]]
+            results: list[Result] = []
+            cost = bench.timed(lambda: results.append(whole_run(bench.opened, listed)))  # noqa: B023 - called at once
+            stages = {report.stage: report.seconds for report in results[0].reports}
+        now = [cost.clock, cost.cpu, stages["deduplicate"], stages["store"]]
         factors = (
-            [f"{mine / half:.2f}" for mine, half in zip(now, before, strict=True)] if before else [""] * 3
+            [f"{mine / half:.2f}" for mine, half in zip(now, before, strict=True)] if before else [""] * 4
         )
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         cells = [text for pair in zip((f"{one:.1f}" for one in now), factors, strict=True) for text in pair]
