@@ -59,6 +59,7 @@ class Rehearsal:
                 self._step("mode 2  a laptop runs on dev: nothing is new", lambda: _dance(dev, 0))
                 self._step("mode 1  a laptop runs on its own database", lambda: _dance(laptop, 0))
             self._step("        what visitors saw", lambda: _seen(visitors))
+            self._step("        operators see both promotions and their runs", lambda: _shown(client))
             self.console.print(f"          {visitors.states.total()} answers, {len(visitors.states)} states")
             doubted = next(event["key"] for event in _events(client) if not event["cancelled"])
             self._step("        a visitor reports another cancellation", lambda: _report(client, doubted))
@@ -161,6 +162,14 @@ def _gone(client: httpx.Client, key: str) -> None:
 def _still_there(client: httpx.Client, key: str) -> None:
     if not _takes_place(client, key):
         raise SurpriseError(f"{key} is gone from production although nobody consented.")
+
+
+def _shown(client: httpx.Client) -> None:
+    """The status page, open on this machine, has the cron job's promotions, each with the run that it brought."""
+    page = client.get("/status").text
+    for number in (1, 2):
+        if f'href="#promotion-{number}"' not in page:
+            raise SurpriseError(f"The status page does not show the run of promotion {number}.")
 
 
 def _seen(visitors: Visitors) -> None:
