@@ -7,17 +7,19 @@ size; 1,000,000 rows otherwise.
 
 import multiprocessing
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
 from typing import Final
+
+import psutil
 
 from app.database.embedded import EmbeddedServer
 from app.database.engines import open_production_writer, open_reader, open_writer
@@ -34,6 +36,8 @@ from benchmarks.measure import table
 from settings import DatabaseSettings, DatabaseTarget
 
 VENUES: Final = 10_000
+ORIGINAL: Final = "pg_dump -Fc + pg_restore --clean (the original)"
+CLOCK: Final = ("seconds", "processor: working + production + client")
 OPTIONS: Final = {
     "shared_buffers": "1GB",
     "max_wal_size": "8GB",
@@ -152,6 +156,14 @@ DELETE FROM bench.events AS e USING chosen AS c WHERE c.key = e.key AND n % 10 =
     def promote(self, *, full: bool, port: int | None = None) -> Outcome:
         """Promote, connecting anew."""
         return _promote(self.settings(port=port), full=full)
+
+    def write_elsewhere(self) -> None:
+        """A transaction on each side that has nothing to do with the copied tables."""
+        for server, database in ((self.source, "working"), (self.target, "production")):
+            server.sql(
+                "CREATE TABLE IF NOT EXISTS public.elsewhere (n int); INSERT INTO elsewhere VALUES (1)",
+                database=database,
+            )
 
     def empty(self, database: str) -> None:
         """Empty the copied tables."""
@@ -321,16 +333,54 @@ def bench(rows: int) -> Iterator[Bench]:
             target.remove()
 
 
-def seconds(work: Callable[[], object], *, times: int, before: Callable[[], object] = lambda: None) -> float:
-    """The median of a few runs, each prepared untimed."""
+@dataclass(frozen=True)
+class Taken:
+    """What some work took: the clock, and processor time of the two servers and of the client's processes.
+
+    Other work on the machine lengthens the first; the others hardly.
+    """
+
+    seconds: float
+    working: float
+    production: float
+    client: float
+
+    def cells(self) -> list[str]:
+        """For a table."""
+        return [f"{self.seconds:.2f}", f"{self.working:.2f} + {self.production:.2f} + {self.client:.2f}"]
+
+
+def take(
+    made: Bench, work: Callable[[], object], *, times: int, before: Callable[[], object] = lambda: None
+) -> Taken:
+    """The median by the clock of a few runs, each prepared untimed."""
     taken = []
     for _ in range(times):
         before()
-        begun = time.perf_counter()
+        begun = time.perf_counter(), _processor(made.source), _processor(made.target), _client()
         work()
-        taken.append(time.perf_counter() - begun)
-        print(f"{taken[-1]:.3f} s", file=sys.stderr, flush=True)
-    return median(taken)
+        ended = time.perf_counter(), _processor(made.source), _processor(made.target), _client()
+        taken.append(Taken(*(b - a for a, b in zip(begun, ended, strict=True))))
+        print(taken[-1], file=sys.stderr, flush=True)
+    return sorted(taken, key=lambda one: one.seconds)[len(taken) // 2]
+
+
+def _processor(server: EmbeddedServer) -> float:
+    """Seconds of processor time that a server has used: of sessions that have ended, and of those that live."""
+    postmaster = psutil.Process(server.pid)
+    times = postmaster.cpu_times()
+    used = float(times.children_user + times.children_system)
+    for backend in postmaster.children():
+        with suppress(psutil.NoSuchProcess):
+            lived = backend.cpu_times()
+            used += lived.user + lived.system
+    return used
+
+
+def _client() -> float:
+    """The same of this process and the programs that it has run."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def main() -> None:
@@ -339,20 +389,31 @@ def main() -> None:
     for rows in sizes:
         print(f"\n### {rows:,} rows\n")
         with bench(rows) as made:
-            for measure in (_peers, _ours, _link):
+            for measure in (_peers, _ours, _link, _again):
                 print(table(*measure(made)), "\n", flush=True)
 
 
 def _peers(made: Bench) -> tuple[list[str], list[list[str]]]:
     times = 3 if made.rows < 100_000 else 1
-    lines = [
-        ["pg_dump -Fc + pg_restore --clean (the original)", seconds(made.original, times=times)],
-        ["pg_dump -Z0 \\| pg_restore --single-transaction", seconds(made.single_transaction, times=times)],
-        ["raw COPY \\| COPY, TRUNCATE first, indexes kept", seconds(made.raw, times=times)],
-    ]
     made.target.sql("CREATE DATABASE pgcopydb")
-    lines.append(["pgcopydb clone --drop-if-exists", seconds(made.pgcopydb, times=times)])
-    return ["Peer, whatever changed", "seconds"], [[str(name), f"{taken:.2f}"] for name, taken in lines]
+    peers = {
+        ORIGINAL: made.original,
+        "pg_dump -Z0 \\| pg_restore --single-transaction": made.single_transaction,
+        "raw COPY \\| COPY, TRUNCATE first, indexes kept": made.raw,
+        "pgcopydb clone --drop-if-exists": made.pgcopydb,
+    }
+    return ["Peer, whatever changed", *CLOCK], [
+        [name, *take(made, work, times=times).cells()] for name, work in peers.items()
+    ]
+
+
+def _again(made: Bench) -> tuple[list[str], list[list[str]]]:
+    """Two peers once more: whether the machine is what it was."""
+    times = 3 if made.rows < 100_000 else 1
+    return ["Once more", *CLOCK], [
+        [ORIGINAL, *take(made, made.original, times=times).cells()],
+        ["raw COPY \\| COPY", *take(made, made.raw, times=times).cells()],
+    ]
 
 
 def _ours(made: Bench) -> tuple[list[str], list[list[str]]]:
@@ -363,7 +424,7 @@ def _ours(made: Bench) -> tuple[list[str], list[list[str]]]:
         name: str, work: Callable[[], Outcome], before: Callable[[], object], times: int = times
     ) -> None:
         outcomes: list[Outcome] = []
-        taken = seconds(lambda: outcomes.append(work()), times=times, before=before)
+        taken = take(made, lambda: outcomes.append(work()), times=times, before=before)
         locked = made.target.sql(
             "SELECT seconds->>'locked' FROM control.promotions ORDER BY id DESC LIMIT 1",
             database="production",
@@ -372,51 +433,45 @@ def _ours(made: Bench) -> tuple[list[str], list[list[str]]]:
             f"{phase} {value:.2f}" for phase, value in outcomes[-1].seconds.items() if value >= 0.01
         )
         print(name, file=sys.stderr, flush=True)
-        lines.append([name, f"{taken:.3f}", locked if outcomes[-1].changed else "none", phases])
+        lines.append([name, *taken.cells(), locked if outcomes[-1].changed else "none", phases])
+
+    def changed(share: float) -> None:
+        made.change(share)
+        for server, database in ((made.source, "working"), (made.target, "production")):
+            made.vacuum(server, database)  # autovacuum is off
 
     line("first copy into empty tables", lambda: made.promote(full=True), lambda: made.empty("production"), 1)
     made.vacuum(made.target, "production")
-    lines.append(["one hash scan of production", f"{seconds(made.scan, times=times):.3f}", "", ""])
+    lines.append(["one hash scan of production", *take(made, made.scan, times=3).cells(), "", ""])
     line("nothing changed, nothing known", lambda: made.promote(full=True), lambda: None, 3)
-    line("nothing changed, after a promotion", lambda: made.promote(full=False), lambda: None, 3)
+    line("nothing changed, after a promotion", lambda: made.promote(full=False), made.write_elsewhere, 3)
     for share in (0.001, 0.01, 0.1):
         for full in (False, True):
             name = f"{share:.1%} changed, {'nothing known' if full else 'after a promotion'}"
-            line(name, lambda full=full: made.promote(full=full), lambda share=share: made.change(share))  # type: ignore[misc]  # bound per turn
+            line(name, lambda full=full: made.promote(full=full), lambda share=share: changed(share))  # type: ignore[misc]  # bound per turn
     for full in (False, True):
         made.change(0.01)
         peak = peak_memory(made.source.url("working"), made.target.url("production"), full=full)
-        lines.append(
-            [
-                f"peak memory of the client, 1.0% changed, {'nothing known' if full else 'known'}",
-                f"{peak} MB",
-                "",
-                "",
-            ]
-        )
-    line("100% changed", lambda: made.promote(full=True), lambda: made.change(1), 1)
+        name = f"peak memory of the client, 1.0% changed, {'nothing known' if full else 'known'}"
+        lines.append([name, f"{peak} MB", "", "", ""])
+    line("100% changed", lambda: made.promote(full=True), lambda: changed(1), 1)
     for server, database in ((made.source, "working"), (made.target, "production")):
         made.vacuum(server, database, how="FULL,")
     made.promote(full=True)
-    return ["Promotion", "seconds", "lock held", "phases"], lines
+    return ["Promotion", *CLOCK, "lock held", "phases"], lines
 
 
 def _link(made: Bench) -> tuple[list[str], list[list[str]]]:
     lines = []
+
+    def line(name: str, work: Callable[[int], object]) -> None:
+        with linked(made.target.port, delay=0.02, rate=10e6) as link:
+            taken = take(made, lambda: work(link.entrance), times=1)
+            lines.append([name, *taken.cells(), f"{(link.up + link.down) / 1e6:.1f}", str(link.turns)])
+
     for name, full in (("after a promotion", False), ("nothing known", True)):
         made.change(0.01)
-        with linked(made.target.port, delay=0.02, rate=10e6) as link:
-            taken = seconds(lambda full=full, link=link: made.promote(full=full, port=link.entrance), times=1)  # type: ignore[misc]  # bound per turn
-            lines.append(
-                [
-                    f"1.0% changed, {name}",
-                    f"{taken:.2f}",
-                    f"{(link.up + link.down) / 1e6:.1f}",
-                    str(link.turns),
-                ]
-            )
-    with linked(made.target.port, delay=0.02, rate=10e6) as link:
-        url = made.target.url("peer").replace(f":{made.target.port}/", f":{link.entrance}/")
-        taken = seconds(lambda: made.original(url), times=1)
-        lines.append(["the original", f"{taken:.2f}", f"{(link.up + link.down) / 1e6:.1f}", str(link.turns)])
-    return ["10 MB/s, 40 ms round trip to production", "seconds", "MB on the wire", "round trips"], lines
+        line(f"1.0% changed, {name}", lambda port, full=full: made.promote(full=full, port=port))  # type: ignore[misc]  # bound per turn
+    url = made.target.url("peer")
+    line("the original", lambda port: made.original(url.replace(f":{made.target.port}/", f":{port}/")))
+    return ["10 MB/s, 40 ms round trip to production", *CLOCK, "MB on the wire", "round trips"], lines

@@ -83,5 +83,5 @@ def bits_for(relation: Relation, share: float) -> int:
     """
     if share > _MUCH:
         return 0
-    in_bucket = min(64, max(8, sqrt(1.5 / max(share, 1e-6))))
+    in_bucket = min(256, max(8, sqrt(1.5 / max(share, 1e-6))))
     return min(_MOST_BITS, max(1, ceil(log2(max(2, relation.estimated_rows / in_bucket)))))
