@@ -21,7 +21,7 @@ from app.promotion.younger import since
 from tests.postgres import Trio
 from tests.promoting import Scene, scene, seed_events
 
-ROWS = 12_000
+ROWS = 6_000
 EDITS = {
     "nothing": "SELECT",
     "one row": "UPDATE events SET name = 'x' WHERE key = 'e77'",
