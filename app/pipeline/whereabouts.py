@@ -57,6 +57,7 @@ class Place:
         direction: east of something, or west; blank when not said.
         words: of its name, those that not every venue has; none when it is only an address or a city.
         name: its name's letters.
+        address: what two spellings of an address have in common; blank without one.
     """
 
     city: str | None
@@ -65,6 +66,7 @@ class Place:
     direction: str
     words: frozenset[str]
     name: str
+    address: str = ""
 
 
 @lru_cache(maxsize=50_000)
@@ -88,7 +90,15 @@ def place_of(venue: Venue) -> Place:
         name = ""
     words_of_name = name.split()
     telling = frozenset(word for word in words_of_name if word not in _PLAIN and word not in _CITIES)
-    return Place(city, number, street, direction, telling or frozenset(words_of_name), name.replace(" ", ""))
+    return Place(
+        city,
+        number,
+        street,
+        direction,
+        telling or frozenset(words_of_name),
+        name.replace(" ", ""),
+        f"{number} {street[:3]}" if number else "",
+    )
 
 
 @lru_cache(maxsize=100_000)

@@ -149,23 +149,28 @@ def _candidates(drafts: list[Draft]) -> list[tuple[int, int]]:
     names no place, those whose names do. Two addresses are two events unless a page is shared, so a word alone
     never brings those together: the pairs grow with the events, not with their square.
     """
-    blocks: dict[tuple[str, str], list[int]] = defaultdict(list)
+    pages: dict[str, list[int]] = defaultdict(list)
+    venues: dict[str, list[int]] = defaultdict(list)
+    addresses: dict[str, list[int]] = defaultdict(list)
     without_address: set[int] = set()
     without_place: set[int] = set()
     for index, draft in enumerate(drafts):
         if draft.url:
-            blocks["page", page_of(draft.url)].append(index)
-        place = place_of(draft.venue) if draft.venue else None
-        if draft.venue:
-            blocks["place", draft.venue.key].append(index)
-        if place and place.number:
-            blocks["address", f"{place.number} {place.street[:3]}"].append(index)
-        elif place and place.words:
+            pages[page_of(draft.url)].append(index)
+        if draft.venue is None:
+            without_place.add(index)
+            continue
+        venues[draft.venue.key].append(index)
+        place = place_of(draft.venue)
+        if place.address:
+            addresses[place.address].append(index)
+        elif place.words:
             without_address.add(index)
-        if not (place and place.words):
+        if not place.words:
             without_place.add(index)
     pairs = {
         pair
+        for blocks in (pages, venues, addresses)
         for block in blocks.values()
         if len(block) > 1
         for part in _small(block, drafts)
