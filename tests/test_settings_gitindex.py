@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from settings import DatabaseSettings, Rule
+from settings import DatabaseSettings, Finding, Rule, Source
 from settings.gitindex import is_set, is_tracked
 
 LOCAL = "postgresql://user:password@localhost:5432/local"
@@ -216,5 +216,10 @@ def test_a_tracked_file_is_a_warning(tmp_path: Path) -> None:
     assert not DatabaseSettings.from_environ({}, path).warnings
     git(root, "add", "--force", ".env")
     [warning] = DatabaseSettings.from_environ({}, path).warnings
-    assert (warning.rule, warning.variable) == (Rule.FILE_TRACKED, ".env")
-    assert warning.remedy.startswith(f"git rm --cached {path} && echo .env >> .gitignore")
+    assert warning == Finding(
+        rule=Rule.FILE_TRACKED,
+        variable=".env",
+        problem="is tracked by git, so that its passwords reach everybody who has the repository",
+        remedy=f"git rm --cached {path} && echo .env >> .gitignore  # then change the passwords",
+        source=Source(path),
+    )

@@ -8,11 +8,13 @@ from typing import Annotated, Self
 import pytest
 from pydantic import Field, SecretStr, model_validator
 
-from settings import ConfigurationError, Rule, Settings
+from settings import ConfigurationError, DatabaseSettings, Rule, Settings
 from settings.group import SettingsGroup
 from settings.marks import DatabaseUrls, FromPlatform
+from settings.reading import Sources
 from settings.secret_url import SecretUrl
 from settings.spelling import meant
+from settings.web import WebSettings
 
 LOCAL = "postgresql://user:password@localhost:5432/local"
 
@@ -114,6 +116,17 @@ def test_wrong_values_are_findings(example: type[SettingsGroup]) -> None:
         ("EXAMPLE_OTHER_URLS", Rule.URL_DATABASE),
     }
     assert "green" not in str(caught.value)
+
+
+def test_what_has_an_error_stays_empty() -> None:
+    """Values that are refused are not kept, where a traceback could find them."""
+    reading = Settings.reading(
+        Sources({"DATABASE_CONNECTION_STRING": LOCAL, "PGSERVICE": "other", "PORT": "many"})
+    )
+    for kind in (DatabaseSettings, WebSettings, Settings):
+        made = kind.__new__(kind)
+        assert any(not finding.is_warning for finding in made.examine(reading))
+        assert not vars(made)
 
 
 def test_all_groups_are_in_one_error() -> None:
