@@ -122,6 +122,7 @@ def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
             source=Source(path),
         ),
     )
+    assert f"a missing.env ({path}) cannot be read" in str(caught.value)
     assert read(str(path)).path == path
 
 

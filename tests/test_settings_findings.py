@@ -1,5 +1,7 @@
 """What each rule says: the variable, its place, the problem, and a remedy that mends it."""
 
+import copy
+import pickle
 from pathlib import Path
 
 import pytest
@@ -281,6 +283,16 @@ def test_a_missing_variable_has_no_place() -> None:
     [finding] = caught.value.findings
     assert finding.source is None
     assert finding.line == "DATABASE_CONNECTION_STRING is not set, and the target local needs it"
+
+
+def test_an_error_survives_pickling_and_copying() -> None:
+    """A pool of processes can hand the error over, with everything that it tells."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_environ({"DATABASE_TARGET": "nowhere", "DATABSE_TARGET": "local"})
+    error = caught.value
+    assert error.warnings
+    for again in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):  # noqa: S301 - our own
+        assert (str(again), again.findings, again.warnings) == (str(error), error.findings, error.warnings)
 
 
 def test_a_needed_production_is_told_in_these_words() -> None:
