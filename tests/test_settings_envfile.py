@@ -250,7 +250,7 @@ def test_outside_of_a_project_only_the_working_directory_counts(tmp_path: Path) 
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
     assert list(candidates(str(inner))) == [f"{inner}/.env", SECRET_FILE]
-    assert next(iter(candidates("/"))) == "/.env"
+    assert [next(iter(candidates(place))) for place in ("/", "/BOX")] == ["/.env", "/BOX/.env"]
 
 
 def test_render_s_secret_file_is_read_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
