@@ -1,5 +1,6 @@
 """One run of the pipeline on a real database: what it stores, what it leaves alone, what it survives."""
 
+import json
 from dataclasses import replace
 from datetime import date, time
 
@@ -47,6 +48,17 @@ def test_a_sighting_becomes_an_event(any_trio: Trio) -> None:
             "|15.00|CAD|f|Studio|studio|https://studio.example/bachata|Victoria Edelweiss Club|108 Niagara St|unique"
         )
     ]
+
+
+def test_text_arrives_as_it_was_written(trio: Trio) -> None:
+    """What COPY gives a meaning, such as tabs, backslashes and its own word for NULL, is text like any other."""
+    odd = 'tab\tbackslash\\ line\nend \\N \\. {"a",NULL}'
+    says = [sighting(description=odd), sighting("Tango", description="\\N"), sighting("Zouk", organiser="\\")]
+    with working(trio) as database:
+        run_all(database, one_source(*says))
+    stored = trio.query("local", "SELECT to_json(description) FROM events WHERE name <> 'Zouk' ORDER BY name")
+    assert list(map(json.loads, stored)) == [odd, "\\N"]
+    assert trio.query("local", "SELECT organiser FROM events WHERE name = 'Zouk'") == ["\\"]
 
 
 def test_a_second_run_changes_nothing_and_says_so(trio: Trio) -> None:
