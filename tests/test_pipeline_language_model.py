@@ -1,7 +1,7 @@
 """The language model over the wire: what it decides, what it costs, and what its failures leave as it was."""
 
 import time as clock
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from app.pipeline.questions import Endpoint
 from app.pipeline.run import Result
 from tests.commands import dance
 from tests.language_model import TOO_MANY, Call, Served, always, serving
-from tests.postgres import Trio
+from tests.postgres import Servers, Trio
 from tests.sightings import Saying, names, run_all, sighting, state, working
 from tests.test_pipeline_commands import listing, row
 
@@ -24,6 +24,13 @@ GREY = (
 """Same place and hour, names that neither agree nor contradict."""
 OPEN = Saying("studio", [sighting("An Evening with Friends")])
 """Nothing tells whether that is a social dance."""
+
+
+@pytest.fixture(scope="module")
+def shared(servers: Servers) -> Iterator[Trio]:
+    """One database for many failures, which leave it as it was."""
+    with servers.trio(18) as trio:
+        yield trio
 
 
 def judged(
@@ -167,8 +174,9 @@ def _forbidden(call: Call) -> None:
     ],
     ids=lambda behave: behave.__name__.strip("_"),
 )
-def test_a_failing_model_leaves_the_grey_zone_as_it_was(trio: Trio, behave: Callable[[Call], None]) -> None:
+def test_a_failing_model_leaves_the_grey_zone_as_it_was(shared: Trio, behave: Callable[[Call], None]) -> None:
     """Whatever the wire or the model does: both events stay, the run says so and ends incomplete."""
+    trio = shared
     with working(trio) as database, serving(behave) as served:
         result = judged(database, served, *GREY)
         key = served.keys[0]
@@ -206,7 +214,7 @@ def test_a_429_is_tried_again_before_it_is_a_failure(trio: Trio) -> None:
     assert result.outcome == "done"
 
 
-def test_no_answer_whatever_it_holds_breaks_a_run(trio: Trio) -> None:
+def test_no_answer_whatever_it_holds_breaks_a_run(shared: Trio) -> None:
     """JSON of any shape, and bytes that are none: the question stays open, and the next run asks it again."""
     message = {"role": "assistant", "content": None}
     shapes: list[object] = [
@@ -220,6 +228,7 @@ def test_no_answer_whatever_it_holds_breaks_a_run(trio: Trio) -> None:
         },
         {"choices": [{"message": {**message, "content": ["?"]}}], "usage": "much", "created": "soon"},
     ]
+    trio = shared
     with working(trio) as database:
         for shape in shapes:
             with serving(lambda call, shape=shape: call.send(200, shape)) as served:  # type: ignore[misc]  # a default

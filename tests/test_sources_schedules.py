@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date, time, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.pipeline.event import Reject, Sighting
@@ -128,6 +128,7 @@ def test_a_schedule_that_makes_no_sense_is_a_reject_and_the_event_stands(
     assert all(isinstance(one, Reject) for one in findings(schedule, startDate=None))
 
 
+@settings(max_examples=40)
 @given(
     names=st.sets(st.sampled_from(WEEKDAYS), min_size=1),
     first=st.dates(date(2025, 1, 1), date(2026, 4, 30)),
