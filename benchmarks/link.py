@@ -23,7 +23,7 @@ class Link:
         up: bytes from clients to the server.
         down: bytes from the server to clients.
         turns: how often a client sent something after it had heard from the server: its round trips.
-        cut_after: bytes upwards after which every connection is cut; None for never.
+        cut_after: bytes upwards after which every connection is cut, once; None for never.
     """
 
     port: int
@@ -102,6 +102,7 @@ class Link:
                 self.turns += heard[0] and bool(data)
                 heard[0] = False
                 if self.cut_after is not None and self.up > self.cut_after:
+                    self.cut_after = None
                     self.cut()
             else:
                 self.down += len(data)

@@ -164,6 +164,41 @@ def test_a_link_cut_at_any_byte_leaves_old_or_new(trio: Trio) -> None:
     assert "failed" in seen
 
 
+def test_a_commit_without_an_answer_is_looked_up(trio: Trio) -> None:
+    """The link goes while production applies: a new connection asks the ledger what became of it."""
+    with changed(trio) as (here, old, new):
+        here.live(
+            "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END$$;"
+            "CREATE TRIGGER linger AFTER UPDATE ON events FOR EACH STATEMENT EXECUTE FUNCTION linger()"
+        )
+        with linked(trio.server.port) as link:
+            behind = through(link, here)
+
+            def cut() -> None:
+                asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+                while promotion.is_alive() and here.live(asked) == ["0"]:
+                    time.sleep(0.02)
+                link.cut()
+
+            outcomes: list[str] = []
+
+            def promote() -> None:
+                try:
+                    behind.promote()
+                    outcomes.append("done")
+                except TemporaryFailure:  # the server noticed before it came to COMMIT
+                    outcomes.append("failed")
+
+            promotion = threading.Thread(target=promote)
+            promotion.start()
+            cut()
+            promotion.join()
+            behind.close()
+        assert here.contents("render_prod") == (new if outcomes == ["done"] else old)
+        here.promote()
+        assert here.contents("render_prod") == new
+
+
 DRIVER = """
 import sys
 from app.cli import promote
