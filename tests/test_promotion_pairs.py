@@ -80,15 +80,21 @@ DEFINE = (
 
 
 @needs_debian
-def test_keys_that_are_equal_and_not_identical(servers: Servers) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "rows"),
+    [(list(EQUAL_KEYS), 5), pytest.param(["citext", "numeric"], 60_000, marks=pytest.mark.deep)],
+    ids=["rows", "whole"],
+)
+def test_keys_that_are_equal_and_not_identical(servers: Servers, kinds: list[str], rows: int) -> None:
     """'Abc' and 'abc' are one key to the database and two texts: production gets the source's, and its own back."""
-    tables = [("public", f"things{n}") for n in range(len(EQUAL_KEYS))]
+    tables = [("public", f"things{n}") for n in range(len(kinds))]
     with servers.trio("debian") as trio, scene(trio, tables=tables) as here:
         here.both(DEFINE)
-        for (_, table), (kind, (ours, theirs, third)) in zip(tables, EQUAL_KEYS.items(), strict=True):
+        for (_, table), kind in zip(tables, kinds, strict=True):
+            ours, theirs, third = EQUAL_KEYS[kind]
             here.both(
                 f"CREATE TABLE {table} (id {kind}, n int, note text, PRIMARY KEY (id, n));"
-                f"INSERT INTO {table} SELECT {third}, i, 'x' FROM generate_series(1, 5) AS i"
+                f"INSERT INTO {table} SELECT {third}, i, 'x' FROM generate_series(1, {rows}) AS i"
             )
             here.working(f"INSERT INTO {table} VALUES ({ours}, 0, 'same')")
             here.live(
