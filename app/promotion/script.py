@@ -13,8 +13,8 @@ from app.promotion.hashing import Hashing, total
 from app.promotion.ledger import Entry
 from app.promotion.plan import Strategy
 from app.promotion.quoting import dollar_quoted, literal
-from app.promotion.relation import Column
 from app.promotion.staging import Staging
+from app.promotion.statement import added, change_all, changed, departed, park
 
 STALE: Final = "DP001"
 """SQLSTATE: the destination changed after the plan was made."""
@@ -69,8 +69,8 @@ def message(
         entry.insert_run(),
         *(_unchanged(staging, destination) for staging in stagings),
         *(_undo(staging, hashing) for staging in stagings),
-        *(_park(staging, hashing) for staging in stagings if staging.parking and staging.table.updated),
-        _apply(stagings, hashing),
+        *(park(staging, hashing) for staging in stagings if staging.parking and staging.table.updated),
+        change_all(stagings, hashing),
         *(_counted(staging) for staging in stagings),
         *(_verified(staging, hashing, full=full) for staging in stagings),
         *(sequences(staging) for staging in stagings if staging.table.inserted),
@@ -127,34 +127,6 @@ IF _rows <> {table.difference.rows[1]} OR _newer > 0 THEN
 END IF;"""
 
 
-def _changed(staging: Staging, hashing: Hashing) -> str:
-    """SQL: the staged row `s` is an update of row `t`."""
-    if staging.table.strategy is Strategy.ROWS:
-        return "NOT s.is_new"
-    if not staging.table.unchanged:
-        return "true"
-    return f"{hashing.row(staging.table.relation, 't')} <> s.hash"
-
-
-def _new(staging: Staging) -> str:
-    """SQL: the staged row `s` is to be inserted."""
-    if not staging.table.inserted:
-        return "false"
-    if staging.table.strategy is Strategy.ROWS:
-        return "s.is_new"
-    return f"NOT EXISTS (SELECT FROM {staging.table.relation.quoted} AS t WHERE {staging.matches})"
-
-
-def _gone(staging: Staging) -> tuple[str, str]:
-    """SQL: what to join row `t` with, and the condition, for it to be deleted."""
-    if not staging.table.deleted:
-        return "(SELECT) AS k", "false"
-    relation = staging.table.relation
-    if staging.table.strategy is Strategy.ROWS:
-        return f"{relation.parsed_keys(staging.gone, 'key')} AS k", relation.matches("t", "k")
-    return "(SELECT) AS k", f"NOT EXISTS (SELECT FROM {staging.rows} AS s WHERE {staging.matches})"
-
-
 def _undo(staging: Staging, hashing: Hashing) -> str:
     relation = staging.table.relation
     begin = (
@@ -163,104 +135,24 @@ def _undo(staging: Staging, hashing: Hashing) -> str:
         f" SELECT _promotion, _at + row_number() OVER (), {literal(relation.quoted)}"
     )
     end = "GET DIAGNOSTICS _n = ROW_COUNT; _at := _at + _n;"
-    joined, gone = _gone(staging)
+    joined, condition = departed(staging)
     parts = []
     if staging.table.deleted:
         parts.append(
             f"{begin}, 'delete', {relation.key_text('t')}, {relation.texts('t')}, NULL"
-            f" FROM {relation.quoted} AS t, {joined} WHERE {gone}; {end}"
+            f" FROM {relation.quoted} AS t, {joined} WHERE {condition}; {end}"
         )
     if staging.table.updated:
         parts.append(
             f"{begin}, 'update', {relation.key_text('t')}, {relation.texts('t')}, s.hash"
             f" FROM {relation.quoted} AS t JOIN {staging.rows} AS s ON {staging.matches}"
-            f" WHERE {_changed(staging, hashing)}; {end}"
+            f" WHERE {changed(staging, hashing)}; {end}"
         )
     if staging.table.inserted:
         parts.append(
-            f"{begin}, 'insert', s.key, NULL, s.hash FROM {staging.rows} AS s WHERE {_new(staging)}; {end}"
+            f"{begin}, 'insert', s.key, NULL, s.hash FROM {staging.rows} AS s WHERE {added(staging)}; {end}"
         )
     return "\n".join(parts)
-
-
-def _rekeyed(staging: Staging) -> str:
-    """SQL: row `t` cannot simply be updated."""
-    return " OR ".join(_moves(staging, column) for column in staging.rekeying)
-
-
-def _park(staging: Staging, hashing: Hashing) -> str:
-    """Make the unique values that will change null, so that each is free when another row takes it.
-
-    Counts the rows that are what they are to become by that alone.
-    """
-    sets = ", ".join(
-        f"{c.quoted} = CASE WHEN {_moves(staging, c)} THEN NULL ELSE t.{c.quoted} END"
-        for c in staging.parking
-    )
-    moves = " OR ".join(_moves(staging, column) for column in staging.parking)
-    # RETURNING speaks of the row after the update.
-    return f"""WITH p AS (UPDATE {staging.table.relation.quoted} AS t SET {sets} FROM {staging.rows} AS s
-  WHERE {staging.matches} AND {_changed(staging, hashing)} AND ({moves}) RETURNING {_changed(staging, hashing)} AS left)
-SELECT count(*) FILTER (WHERE NOT p.left) INTO _p{staging.number} FROM p;"""
-
-
-def _moves(staging: Staging, column: Column) -> str:
-    return f"t.{column.quoted}::text IS DISTINCT FROM ({staging.value(column)})::text"
-
-
-def _apply(stagings: Sequence[Staging], hashing: Hashing) -> str:
-    """One statement for all tables: foreign keys are checked at its end, when every table is complete.
-
-    Its parts run in the order deletes, updates, inserts, because each waits for the counts of those before
-    it: a unique value is free before another row takes it.
-    """
-    parts, numbers = [], [staging.number for staging in stagings]
-    for staging in stagings:
-        name, (joined, gone) = staging.table.relation.quoted, _gone(staging)
-        parts.append(
-            f"d{staging.number} AS (DELETE FROM {name} AS t USING {joined} WHERE {gone} RETURNING 1)"
-        )
-        rekeyed = f"({_rekeyed(staging)})" if staging.rekeying else "false"
-        own = [f"t.{column.quoted} AS o{n}" for n, column in enumerate(staging.own)]
-        parts.append(
-            f"r{staging.number} AS (DELETE FROM {name} AS t USING {staging.rows} AS s WHERE {staging.matches}"
-            f" AND {_changed(staging, hashing)} AND {rekeyed} RETURNING {', '.join(['s.key', *own])})"
-        )
-    parts.append(f"deleted AS (SELECT {_sum(['d', 'r'], numbers)} AS n)")
-    for staging in stagings:
-        relation = staging.table.relation
-        sets = ", ".join(
-            f"{c.quoted} = {staging.value(c)}"
-            for c in relation.columns
-            if c.name not in relation.key and not c.always
-        )
-        keys = ", ".join(f"{c.quoted} = {staging.value(c)}" for c in relation.of(relation.key))
-        kept = f" AND NOT ({_rekeyed(staging)})" if staging.rekeying else ""
-        parts.append(
-            f"u{staging.number} AS (UPDATE {relation.quoted} AS t SET {sets or keys} FROM {staging.rows} AS s, deleted"
-            f" WHERE {staging.matches} AND {_changed(staging, hashing)}{kept} AND deleted.n >= 0 RETURNING 1)"
-        )
-    parts.append(f"updated AS (SELECT {_sum(['u'], numbers)} + (SELECT n FROM deleted) AS n)")
-    for staging in stagings:
-        relation = staging.table.relation
-        names = [c.quoted for c in relation.columns]
-        values = [staging.value(c) for c in relation.columns]
-        insert = f"INSERT INTO {relation.quoted} ({{}}) OVERRIDING SYSTEM VALUE SELECT {{}} FROM {staging.rows} AS s, updated"
-        parts.append(
-            f"i{staging.number} AS ({insert.format(', '.join(names), ', '.join(values))}"
-            f" WHERE {_new(staging)} AND updated.n >= 0 RETURNING 1)"
-        )
-        names += [column.quoted for column in staging.own]
-        values += [f"r.o{n}" for n in range(len(staging.own))]
-        again = f"{insert.format(', '.join(names), ', '.join(values))}, r{staging.number} AS r WHERE r.key = s.key"
-        parts.append(f"b{staging.number} AS ({again} AND updated.n >= 0 RETURNING 1)")
-    counts = ", ".join(f"(SELECT count(*) FROM {op}{n})" for n in numbers for op in "dbui")
-    into = ", ".join(f"_{op}{n}" for n in numbers for op in "drui")
-    return f"WITH {', '.join(parts)} SELECT {counts} INTO {into};"
-
-
-def _sum(operations: Sequence[str], numbers: Sequence[int]) -> str:
-    return " + ".join(f"(SELECT count(*) FROM {op}{n})" for op in operations for n in numbers)
 
 
 def _counted(staging: Staging) -> str:
