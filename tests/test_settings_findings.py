@@ -291,6 +291,7 @@ def test_an_error_survives_pickling_and_copying() -> None:
         Settings.from_environ({"DATABASE_TARGET": "nowhere", "DATABSE_TARGET": "local"})
     error = caught.value
     assert error.warnings
+    assert error.args == (error.findings, error.warnings)
     for again in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):  # noqa: S301 - our own
         assert (str(again), again.findings, again.warnings) == (str(error), error.findings, error.warnings)
 

@@ -227,6 +227,7 @@ def test_settings_are_not_pickled(example: type[SettingsGroup]) -> None:
 def test_settings_that_were_not_read_can_be_shown(example: type[SettingsGroup]) -> None:
     """A traceback with locals shows them so while they are read; afterwards every field is shown."""
     assert repr(example.__new__(example)) == "ExampleSettings()"
+    assert repr(DatabaseSettings.__new__(DatabaseSettings)) == "DatabaseSettings()"  # with a computed field
     assert repr(example.from_environ({})).startswith(
         "ExampleSettings(size=5, colour=<Colour.RED: 'red'>, words=(), "
     )
