@@ -48,7 +48,7 @@ class EnvFile(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """Where settings come from.
+    """Where settings come from; its representation keeps the values to itself.
 
     Attributes:
         environment: The real environment.
@@ -57,6 +57,10 @@ class Sources(NamedTuple):
 
     environment: Mapping[str, str]
     file: EnvFile | None = None
+
+    def __repr__(self) -> str:
+        """Where, and not what: the texts hold passwords."""
+        return f"<Sources: {len(self.environment)} variables, {self.file and self.file.path}>"
 
 
 class Reading:

@@ -311,6 +311,7 @@ def _live(servers: Servers, version: Major, *, lives: int, steps: int) -> None:
     )
 
 
+@pytest.mark.timeout(300)
 def test_production_changes_only_with_a_permit_for_exactly_it(servers: Servers) -> None:
     """A few random lives on PostgreSQL 18."""
     _live(servers, 18, lives=6, steps=12)

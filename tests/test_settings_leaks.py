@@ -164,6 +164,7 @@ def test_the_process_s_own_settings_leak_nothing_either(monkeypatch: pytest.Monk
     monkeypatch.setenv("DATABASE_CONNECTION_STRING", planted(GOOD[0]))
     clean(Settings())
     clean(Settings())
+    assert CANARY not in repr(vars(SettingsGroup))
     for template in BAD:
         monkeypatch.setenv("DATABASE_CONNECTION_STRING", planted(template))
         with pytest.raises(ConfigurationError) as caught:
