@@ -258,6 +258,8 @@ def test_a_rehearsal_stays_on_this_machine() -> None:
         there = {**here, variable: "postgresql://user:password@elsewhere.example/production?sslmode=require"}
         with pytest.raises(ConfigurationError) as refused:
             Settings.from_environ(there)
-        found = {(one.variable, one.rule) for one in refused.value.findings}
-        assert (variable, Rule.REHEARSAL) in found
-        assert "unset DATABASE_REHEARSAL" in str(refused.value)
+        found = {(one.variable, one.rule): one for one in refused.value.findings}[variable, Rule.REHEARSAL]
+        assert found.problem == (
+            "leads to another machine, although DATABASE_REHEARSAL keeps everything on this one"
+        )
+        assert found.remedy == "unset DATABASE_REHEARSAL"

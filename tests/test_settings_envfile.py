@@ -287,3 +287,11 @@ def test_a_file_that_others_can_read_is_warned_about(tmp_path: Path) -> None:
         remedy=f"chmod 600 {path}",
         source=Source(path),
     )
+
+
+def test_sources_say_where_they_are_and_not_what_they_hold(tmp_path: Path) -> None:
+    """Their representation counts the variables and names the file."""
+    environ = {"DATABASE_CONNECTION_STRING": LOCAL}
+    path = written(tmp_path, "PORT=8001")
+    assert repr(Sources(environ)) == "<Sources: 1 variables, None>"
+    assert repr(Sources(environ, read(str(path)))) == f"<Sources: 1 variables, {path}>"
