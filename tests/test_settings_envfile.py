@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from settings import ConfigurationError, DatabaseSettings, Finding, Rule, Settings, Source
 from settings.envfile import SECRET_FILE, candidates, parse, process_sources, read
-from settings.reading import Sources
+from settings.reading import Line, Sources
 
 LOCAL = "postgresql://user:password@localhost:5432/local"
 
@@ -295,3 +295,11 @@ def test_sources_say_where_they_are_and_not_what_they_hold(tmp_path: Path) -> No
     path = written(tmp_path, "PORT=8001")
     assert repr(Sources(environ)) == "<Sources: 1 variables, None>"
     assert repr(Sources(environ, read(str(path)))) == f"<Sources: 1 variables, {path}>"
+
+
+def test_a_line_that_is_no_assignment_is_named_by_its_first_word() -> None:
+    """`export` is not that word; a line that begins with no name has none."""
+    assert parse("export DATABASE_TARGET local\n?? what\n") == [
+        Line("DATABASE_TARGET", 1, None),
+        Line("", 2, None),
+    ]

@@ -24,6 +24,7 @@ LONG = sorted(name for name in KNOWN if len(name) > 12)
         ("DATABASETARGET", "DATABASE_TARGET"),
         ("database_target", "DATABASE_TARGET"),
         ("Database-Target", "DATABASE_TARGET"),
+        ("render-external-db-url", "RENDER_EXTERNAL_DB_URL"),
         ("DATABASE_CONECTION_STRNG", "DATABASE_CONNECTION_STRING"),
         ("DATABASE_URL", "DATABASE_CONNECTION_STRING"),
         ("RENDER_PROD_EXTERNAL_DB_URL", "RENDER_EXTERNAL_DB_URL"),
