@@ -33,7 +33,7 @@ contract: .venv/.installed
 generated: .venv/.installed
 	$(BIN)/python -m settings.reference --check
 
-mutants: .venv/.installed  ## mutation testing of settings/, half an hour; fails on a survivor without a reason
+mutants: .venv/.installed  ## mutation testing of settings/, a quarter of an hour; fails on a survivor without a reason
 	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 bench: .venv/.bench  ## the figures of docs/benchmarks.md
