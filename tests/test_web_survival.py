@@ -43,7 +43,7 @@ def _size(number: int) -> int:
 
 
 def _whole(number: int) -> frozenset[str]:
-    return frozenset(f"State {number} event {i}" for i in range(1, _size(number) + 1))
+    return frozenset(f"e{i} State {number} event {i}" for i in range(1, _size(number) + 1))
 
 
 def _promote(here: Scene, numbers: range) -> None:
@@ -166,7 +166,7 @@ def test_a_question_that_the_primary_dies_with_is_asked_again(template: Path) ->
             standby.promote()
             events = answer.result().raise_for_status().json()["events"]
         writer.dispose()
-    assert {event["name"] for event in events} <= _whole(1)
+    assert {f"{event['key']} {event['name']}" for event in events} <= _whole(1)
     assert len(events) == 50
 
 

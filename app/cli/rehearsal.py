@@ -60,7 +60,9 @@ class Rehearsal:
                 self._step("mode 1  a laptop runs on its own database", lambda: _dance(laptop, 0))
             self._step("        what visitors saw", lambda: _seen(visitors))
             self._step("        operators see both promotions and their runs", lambda: _shown(client))
-            self.console.print(f"          {visitors.states.total()} answers, {len(visitors.states)} states")
+            self.console.print(
+                f"          {visitors.states.total()} answers, states seen: {len(visitors.states)}"
+            )
             doubted = next(event["key"] for event in _events(client) if not event["cancelled"])
             self._step("        a visitor reports another cancellation", lambda: _report(client, doubted))
             careless = {**cron, "PROMOTE_TO": ""}

@@ -63,4 +63,5 @@ class Visitors:
 
 
 def _said(event: Mapping[str, Any]) -> str:
-    return f"{event['name']} (cancelled)" if event["cancelled"] else str(event["name"])
+    name = f"{event['key']} {event['name']}"  # the key too: what is weekly has one name for all of its nights
+    return f"{name} (cancelled)" if event["cancelled"] else name
