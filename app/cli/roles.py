@@ -9,7 +9,7 @@ import typer
 from sqlalchemy import make_url
 
 from app.cli import consent
-from app.database.engines import open_production_writer, open_writer
+from app.database.engines import open_permitted
 from app.database.handles import WritableDatabase
 from app.database.overrides import record_override
 from app.database.permits import Purpose, grant
@@ -79,12 +79,8 @@ def command(
 
 
 def _open(settings: Settings, *, production: bool) -> WritableDatabase:
-    database, connections = settings.database, settings.connections
-    if production or database.target is DatabaseTarget.RENDER_PROD:
-        permit = grant(Purpose.ROLES, DatabaseTarget.RENDER_PROD)
-        return open_production_writer(database, permit, process="roles", connections=connections)
-    permit_here = grant(Purpose.ROLES, database.target)
-    return open_writer(database, process="roles", permit=permit_here, connections=connections)
+    permit = grant(Purpose.ROLES, DatabaseTarget.RENDER_PROD if production else settings.database.target)
+    return open_permitted(settings.database, permit, process="roles", connections=settings.connections)
 
 
 def _write(

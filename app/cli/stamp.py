@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from app.cli import consent
-from app.database.engines import open_production_writer, open_writer
+from app.database.engines import open_permitted
 from app.database.handles import WritableDatabase
 from app.database.origin import origin
 from app.database.overrides import record_override
@@ -79,12 +79,8 @@ def command(
 
 
 def _open(settings: Settings, *, production: bool) -> WritableDatabase:
-    database, connections = settings.database, settings.connections
-    if production or database.target is DatabaseTarget.RENDER_PROD:
-        permit = grant(Purpose.STAMPING, DatabaseTarget.RENDER_PROD)
-        return open_production_writer(database, permit, process="stamp", connections=connections)
-    permit_here = grant(Purpose.STAMPING, database.target)
-    return open_writer(database, process="stamp", permit=permit_here, connections=connections)
+    permit = grant(Purpose.STAMPING, DatabaseTarget.RENDER_PROD if production else settings.database.target)
+    return open_permitted(settings.database, permit, process="stamp", connections=settings.connections)
 
 
 def _declaration(database: WritableDatabase) -> Declaration:

@@ -3,6 +3,7 @@
 import logging
 from functools import lru_cache
 from itertools import zip_longest
+from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, make_url
 
@@ -109,6 +110,31 @@ def open_production_writer(
     url = make_url(settings.production_url.get_secret_value())
     announcement = f"Database: render_prod ({permit.purpose}) → {label(url)}, read-write from here on"
     return _writer(url, DatabaseTarget.RENDER_PROD, process, permit, connections, announcement=announcement)
+
+
+def open_permitted(
+    settings: DatabaseSettings,
+    permit: WritePermit[Any],
+    *,
+    process: str,
+    connections: ConnectionSettings = pooling.DEFAULTS,
+) -> WritableDatabase:
+    """The database that a permit is for, production or the active one, to be written by its holder.
+
+    Args:
+        settings: which databases.
+        permit: of the one to be opened.
+        process: names this process in `pg_stat_activity`.
+        connections: pool, timeouts and retries.
+
+    Raises:
+        ConfigurationError: no production URL is configured.
+        WritePermitError: the permit is for neither.
+        ReadOnlyTargetError: this process may only read.
+    """
+    if permit.environment is DatabaseTarget.RENDER_PROD:
+        return open_production_writer(settings, permit, process=process, connections=connections)
+    return open_writer(settings, process=process, permit=permit, connections=connections)
 
 
 def open_configured(

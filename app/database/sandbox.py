@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from app.database.embedded import EmbeddedServer
-from app.database.engines import open_production_writer, open_writer
+from app.database.engines import open_permitted
 from app.database.handles import WritableDatabase
 from app.database.origin import origin
 from app.database.permits import Purpose, grant
@@ -87,7 +87,4 @@ class Sandbox:
         self, target: DatabaseTarget, purpose: Purpose, connections: ConnectionSettings
     ) -> WritableDatabase:
         settings = DatabaseSettings.from_environ({**self.variables(), "DATABASE_TARGET": target})
-        permit = grant(purpose, target)
-        if target is DatabaseTarget.RENDER_PROD:
-            return open_production_writer(settings, permit, process=purpose, connections=connections)
-        return open_writer(settings, process=purpose, permit=permit, connections=connections)
+        return open_permitted(settings, grant(purpose, target), process=purpose, connections=connections)
