@@ -40,6 +40,8 @@ SELECT json_agg(json_build_object(
   'declared', format_type(a.atttypid, a.atttypmod),
   'carrier', format_type(a.atttypid, -1),
   'as_text', t.oid >= 16384 OR t.typsend = 0 OR t.typtype IN ('d', 'c') OR t.typname ~ '^_?reg',
+  'sender', CASE WHEN t.typname NOT IN ('text', 'varchar', 'bool', 'int2', 'int4', 'date', 'uuid', 'bytea')
+     THEN 'pg_catalog.' || t.typsend END,
   'details', concat_ws(' ',
      (SELECT string_agg(enumlabel, ',' ORDER BY enumsortorder) FROM pg_enum
       WHERE enumtypid IN (t.oid, t.typelem)),
@@ -100,12 +102,13 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND (n.nspname, c.relname) IN (VALUES <names>)"""
 
 _PROBE: Final = """
-hash_array_extended(ARRAY[record_send(ROW(1::int2, -2::int4, 3000000000::int8, 1.5::float4, 'NaN'::float8,
- 12345.678900::numeric, 'NaN'::numeric, 'é ß'::text, 'ab'::bpchar, true, '2026-01-02'::date,
- '03:04:05.6'::time, '2026-01-02 03:04:05.6+00'::timestamptz, 'infinity'::timestamp, '1 day 2 hours'::interval,
- '\\x00ff'::bytea, '{"a": [1.0, null]}'::jsonb, '{"a" :1}'::json, '{1,NULL,3}'::int4[], '[1,5)'::int4range,
- '10.0.0.1/8'::inet, 'a:1 b:2'::tsvector, '(1,2)'::point,
- '00000000-0000-0000-0000-000000000001'::uuid))], 7)::text || ' ' || hashtextextended('é', 7)"""
+hashtextextended(hash_record_extended(ROW(1::int2, -2::int4, int8send(3000000000), float4send(1.5), float8send('NaN'),
+ numeric_send(12345.678900), numeric_send('NaN'), 'é ß'::text COLLATE "C", bpcharsend('ab'), true, '2026-01-02'::date,
+ time_send('03:04:05.6'), timestamptz_send('2026-01-02 03:04:05.6+00'), timestamp_send('infinity'),
+ interval_send('1 day 2 hours'), '\\x00ff'::bytea, jsonb_send('{"a": [1.0, null]}'), json_send('{"a" :1}'),
+ array_send('{1,NULL,3}'::int4[]), range_send('[1,5)'::int4range), inet_send('10.0.0.1/8'), tsvectorsend('a:1 b:2'),
+ point_send('(1,2)'), '00000000-0000-0000-0000-000000000001'::uuid), 7)::text COLLATE "C", 7)::text
+ || ' ' || hashtextextended('é' COLLATE "C", 7)"""
 """One value of each common type: equal on both sides means that their hashes may be compared."""
 
 

@@ -1,10 +1,11 @@
 """How rows and keys are hashed, in SQL that gives the same on both servers.
 
-The row hash is over the exact binary image of every column: it is not linear over columns (two rows that
-swap a value change their sum), tells 1.0 from 1.00, and does not depend on collation or session settings.
+The row hash is over the exact binary image of every column: it tells 1.0 from 1.00 and does not depend on collation
+or session settings. Hashed once more it is not linear over columns: two rows that swap a value change their sum.
 See docs/promotion.md for what was measured and which faster hashes are wrong.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.promotion.relation import Relation
@@ -40,18 +41,22 @@ class Hashing:
 
     def row(self, relation: Relation, alias: str) -> str:
         """SQL for the 64-bit hash of a row."""
-        return self.image(relation.sent(alias), texts=relation.texts(alias))
+        values = [f"{alias}.{column.quoted}" for column in relation.columns]
+        return self.of(relation, values, texts=relation.texts(alias))
 
-    def image(self, values: str, *, texts: str) -> str:
+    def of(self, relation: Relation, values: Sequence[str], *, texts: str) -> str:
         """SQL for the 64-bit hash of a row.
 
         Args:
-            values: its columns as they are sent.
-            texts: its columns as one array of text.
+            relation: whose row it is.
+            values: SQL for each of its columns.
+            texts: SQL for its columns as one array of text.
         """
         if self.portable:
             return self._md5(f"({texts})::text")
-        return f"hash_array_extended(ARRAY[record_send(ROW({values}))], {self.seed})"
+        images = ", ".join(c.image(value) for c, value in zip(relation.columns, values, strict=True))
+        # hash_record is a polynomial over the columns' hashes; without the second hash, sums would be linear over them.
+        return f'hashtextextended(hash_record_extended(ROW({images}), {self.seed})::text COLLATE "C", {self.seed})'
 
     def key(self, relation: Relation, alias: str) -> str:
         """SQL for the 64-bit hash of a row's key."""

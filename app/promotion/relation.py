@@ -17,6 +17,8 @@ class Column:
         carrier: the type without modifiers that a staging table gives it.
         as_text: its binary form holds object ids of one database (enums, domains, composites, types of
             extensions, reg* types) or it has none: it is hashed and sent as text.
+        sender: the function that gives a value's exact binary form; None where it is hashed as it is, because its
+            type's own hash is over every bit of it.
         details: what else decides which values it may hold or how they are read: enum labels, the value of
             rows older than the column.
         required: NOT NULL.
@@ -30,6 +32,7 @@ class Column:
     declared: str
     carrier: str
     as_text: bool
+    sender: str | None
     details: str
     required: bool
     has_default: bool
@@ -41,6 +44,15 @@ class Column:
     def quoted(self) -> str:
         """Its name in SQL."""
         return identifier(self.name)
+
+    def image(self, value: str) -> str:
+        """SQL for what stands for a value in the row's hash: the same for identical values only."""
+        if self.as_text:
+            return f'({value})::text COLLATE "C"'
+        if self.sender:
+            return f"{self.sender}({value})"
+        # With a collation, text that is equal and not identical would hash alike.
+        return f'{value} COLLATE "C"' if self.carrier in {"text", "character varying"} else value
 
 
 @dataclass(frozen=True)

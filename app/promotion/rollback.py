@@ -257,9 +257,10 @@ def _fill(staging: Staging, promotion: int, hashing: Hashing) -> str:
         f"k.before[{n + 1}]{'' if column.as_text else '::' + column.declared} AS c{n}"
         for n, column in enumerate(relation.columns)
     )
-    names = ", ".join(f"c{n}" for n in range(len(relation.columns)))
+    names = [f"c{n}" for n in range(len(relation.columns))]
+    hash_ = hashing.of(relation, names, texts="before")
     return (
-        f"INSERT INTO {staging.rows} SELECT {names}, {hashing.image(names, texts='before')}, key, is_new FROM (SELECT {values}, k.before, k.key,"
+        f"INSERT INTO {staging.rows} SELECT {', '.join(names)}, {hash_}, key, is_new FROM (SELECT {values}, k.before, k.key,"
         f" k.operation = 'delete' AS is_new FROM {_undo(relation, promotion, ('update', 'delete'))} AS k) AS r;"
         f" INSERT INTO {staging.gone} SELECT k.key FROM {_undo(relation, promotion, ('insert',))} AS k;"
     )
