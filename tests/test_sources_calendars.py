@@ -177,6 +177,17 @@ def test_an_event_that_makes_no_sense_is_a_reject_and_the_others_stay(lines: str
     assert isinstance(good, Sighting)
 
 
+def test_an_event_that_cannot_be_written_again_is_a_reject_and_the_others_stay() -> None:
+    r"""A rule whose part is called `\N` is read as a line break, which icalendar then refuses to write."""
+    bad, good = read(
+        "UID:bad\nSUMMARY:x\nDTSTART:20260306T200000\nRRULE:FREQ=WEEKLY;\\N=1",
+        "UID:good\nSUMMARY:Salsa\nDTSTART:20260306T200000",
+    )
+    assert isinstance(bad, Reject)
+    assert "bad" in bad.raw
+    assert isinstance(good, Sighting)
+
+
 def test_a_malformed_detail_costs_only_the_detail() -> None:
     """A property that an event can do without is left out with a note."""
     found = one("UID:a\nSUMMARY:x\nDTSTART:20260306T200000\nGEO:somewhere\nLAST-MODIFIED:yesterday")

@@ -26,7 +26,10 @@ MOST_OCCURRENCES: Final = 1_000
 """Occurrences of one event in the window; the rest is a reject."""
 
 # What icalendar, recurring-ical-events and dateutil raise on hostile input, which reaches all their corners.
-_MALFORMED: Final = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+_MALFORMED: Final = (
+    *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError),
+    AssertionError,  # by which icalendar refuses to write a property that it has read
+)
 
 _ESSENTIAL: Final = frozenset(
     {"DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID", "SUMMARY"}
