@@ -25,6 +25,10 @@ class Venue:
     latitude: float | None = None
     longitude: float | None = None
 
+    def __hash__(self) -> int:
+        """Of its key: caches look venues up by the hundred thousand."""
+        return hash(self.key)
+
 
 @dataclass(frozen=True, slots=True)
 class Price:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from operator import attrgetter
 from typing import Any, Final
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
@@ -14,7 +13,6 @@ from app.pipeline.seen import Seen, from_json
 from app.pipeline.stage import Context, Work
 from app.pipeline.text import clean_block, clean_line
 
-_KEY: Final = attrgetter("key")
 _BATCH: Final = 2_000
 _NO_PRICE: Final = Price()
 REMEMBERED: Final = timedelta(days=400)
@@ -24,7 +22,7 @@ REMEMBERED: Final = timedelta(days=400)
 def run(work: Work, context: Context) -> dict[str, int]:
     """Read every sighting that may matter and say what it means."""
     stored = _read(context, known=[one.key for one in work.seen])
-    drafts = drafts_of(sorted(work.seen + stored, key=_KEY))
+    drafts = drafts_of(work.seen + stored)
     work.drafts, work.seen = drafts, []
     work.reported = reports.cancelled(context.working)
     return {

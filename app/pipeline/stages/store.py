@@ -1,6 +1,7 @@
 """Store: the tables hold exactly what the stages before decided; what is right already is not touched."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any, Final
 
 from app.database import tables
@@ -9,6 +10,7 @@ from app.pipeline import rows
 from app.pipeline.draft import Draft, Event, Venue
 from app.pipeline.stage import Context, Work
 
+_KEY: Final = attrgetter("key")
 _PATIENCE: Final = 3600.0
 """Seconds for one statement: a million events take some minutes."""
 _VENUE: Final = ("key", "name", "street", "city", "region", "postal_code", "country", "latitude", "longitude")
@@ -30,7 +32,7 @@ def run(work: Work, context: Context) -> dict[str, int]:
             rows.replace(cursor, tables.venues, _VENUE, map(_venue, venues.values()))
             changes = rows.replace(cursor, tables.events, _EVENT, map(_event, work.events))
             context.observer.advance("store", len(work.events), len(work.events))
-            rows.replace(cursor, tables.provenance, _PROVENANCE, _provenance(work.drafts))
+            rows.replace(cursor, tables.provenance, _PROVENANCE, _provenance(sorted(work.drafts, key=_KEY)))
             deleted = rows.remove_others(cursor, tables.events)
             rows.remove_others(cursor, tables.venues)
             rows.remove_others(cursor, tables.provenance)
