@@ -32,8 +32,6 @@ def two_levels(
     destination: Cursor,
     tables: Mapping[int, tuple[Relation, int]],
     hashing: Hashing,
-    *,
-    content: str = "h",
 ) -> dict[int, Difference]:
     """Compare large tables: buckets first, then the rows of buckets that differ.
 
@@ -42,7 +40,6 @@ def two_levels(
         destination: likewise.
         tables: with bits of a bucket's number.
         hashing: of keys and rows.
-        content: what buckets sum: `h` for row hashes; `k` for key hashes, to find inserted and deleted rows only.
 
     Returns:
         Their differences.
@@ -52,15 +49,13 @@ def two_levels(
     """
     if not tables:
         return {}
-    left, right = at_once(
-        lambda cursor: _first_level(cursor, tables, hashing, content), (source, destination)
-    )
+    left, right = at_once(lambda cursor: _first_level(cursor, tables, hashing), (source, destination))
     selected = {}
     for n, (relation, bits) in tables.items():
         if dirty := _dirty(left[n], right[n]):
             rows = max(left[n].rows, right[n].rows)
             selected[n] = Selection(
-                relation, (rows * len(dirty)) >> bits, _among(dirty, hashing.key(relation, "t"), bits), rows
+                relation, (rows * len(dirty)) >> bits, among(dirty, hashing.key(relation, "t"), bits), rows
             )
     second = rows_that_differ(source, destination, selected, hashing)
     found = {n: second.get(n, Difference()) for n in tables}
@@ -71,13 +66,13 @@ def two_levels(
 
 
 def _first_level(
-    cursor: Cursor, tables: Mapping[int, tuple[Relation, int]], hashing: Hashing, content: str
+    cursor: Cursor, tables: Mapping[int, tuple[Relation, int]], hashing: Hashing
 ) -> dict[int, _Buckets]:
     """Sums of every bucket, 256 buckets in a row."""
     parts = [
         f"SELECT {n}::int4, b >> 8, sum(c)::int8, bit_xor(s), string_agg(int2send((b & 255)::int2) || int8send(s), '')"
-        f" FROM (SELECT k >> {64 - bits} AS b, count(*) AS c, bit_xor({content}) AS s"
-        f" FROM ({hashed(Selection(relation, 0), hashing, rows=content == 'h')}) AS r GROUP BY 1) AS g GROUP BY 2"
+        f" FROM (SELECT k >> {64 - bits} AS b, count(*) AS c, bit_xor(h) AS s"
+        f" FROM ({hashed(Selection(relation, 0), hashing)}) AS r GROUP BY 1) AS g GROUP BY 2"
         for n, (relation, bits) in tables.items()
     ]
     found = {n: _Buckets() for n in tables}
@@ -100,7 +95,7 @@ def _dirty(left: _Buckets, right: _Buckets) -> set[int]:
     return dirty
 
 
-def _among(buckets: set[int], key: str, bits: int) -> str:
+def among(buckets: set[int], key: str, bits: int) -> str:
     """SQL: the row's bucket is one of these."""
     lowest = -1 << (bits - 1)  # hashes are signed
     bitmap = bytearray((1 << bits) // 8 + 1)

@@ -1,25 +1,32 @@
 """Tables that the last promotion left equal: only row versions that are younger are looked at.
 
-Where the source has as many older versions as were promoted, the younger ones are inserts. Otherwise production is
-asked which of their keys it has; what is then still missing was deleted, and is found by comparing the keys, which
-are hashed twenty times faster than rows.
+Where the source has as many older versions as were promoted, the younger ones are inserts. Otherwise one more scan of
+both sides names the younger rows and production's rows with their keys, and sums the key hashes of all others bucket by
+bucket: what the source lacks there was deleted.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil, log2
+from struct import Struct
+from typing import Final
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
-from app.promotion.buckets import two_levels
+from app.promotion.buckets import among
 from app.promotion.changes import Difference, too_many
 from app.promotion.copying import copied_out
-from app.promotion.fingerprint import SMALL, bits_for
 from app.promotion.hashing import Hashing
 from app.promotion.known import Knowledge
 from app.promotion.quoting import bigint_array
 from app.promotion.relation import Relation
-from app.promotion.rowwise import CollisionError, Selection, rows_that_differ
+from app.promotion.rowwise import CollisionError, Selection, in_step, rows_that_differ, tell
 from app.promotion.waiting import at_once
+
+_BUCKET: Final = Struct(">Hq")
+"""A bucket's number within its page, and the sum of its keys' hashes."""
+_ALONE: Final = 2**14
+"""Buckets up to which keys that are gone are given one each; more cost more than naming the keys of shared ones."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,46 @@ class _Seen:
     def older(self) -> int:
         return self.rows - len(self.younger) // 8
 
+    def keys(self) -> str:
+        """SQL for the younger ones' key hashes."""
+        packed = memoryview(self.younger)
+        return bigint_array(
+            int.from_bytes(packed[at : at + 8], signed=True) for at in range(0, len(packed), 8)
+        )
+
+
+@dataclass
+class _Touched:
+    """A table whose source was written since.
+
+    Attributes:
+        relation: the table.
+        seen: the source's row versions.
+        gone: how many of the promoted versions are not there any more: updated or deleted.
+        difference: what was found.
+        lacking: by bucket, the sum of key hashes that production has and the source lacks.
+        rewritten: younger rows whose keys production has.
+    """
+
+    relation: Relation
+    seen: _Seen
+    gone: int
+    difference: Difference
+    lacking: dict[int, int] = field(default_factory=dict)
+    rewritten: int = 0
+
+    @property
+    def bits(self) -> int:
+        """Bits of a bucket's number, when one in four of the versions that are gone was deleted."""
+        deleted = self.gone / 4
+        buckets = max(8 * deleted, min(deleted * deleted, _ALONE), len(self.seen.younger) / 128)
+        return min(20, max(9, ceil(log2(max(2, buckets)))))
+
+    @property
+    def deleted(self) -> int:
+        """How many keys are gone."""
+        return self.gone - self.rewritten
+
 
 def since(
     source: Cursor,
@@ -40,8 +87,6 @@ def since(
     relations: Sequence[Relation],
     known: Knowledge,
     hashing: Hashing,
-    *,
-    small: int = SMALL,
 ) -> dict[str, Difference]:
     """Compare the tables for which younger row versions tell everything.
 
@@ -51,7 +96,6 @@ def since(
         relations: to compare.
         known: what the last promotion proved.
         hashing: of keys and rows.
-        small: rows of a table whose keys are not worth two levels.
 
     Returns:
         Differences by table; one that is left out has to be compared in full: production's was written by others,
@@ -68,50 +112,20 @@ def since(
         lambda c: _seen(c, told, hashing, known.source if c is source else known.destination),
         (source, destination),
     )
-    missing: dict[int, int] = {}
+    found, touched = {}, {}
     for n, (relation, here, there) in enumerate(zip(told, ours, theirs, strict=True)):
         rows = promoted[relation.quoted]
         gone = rows - here.older
-        if (there.rows, there.younger) == (rows, b"") and not too_many(len(here.younger) // 8 + gone, rows):
-            missing[n] = gone
-    found = rows_that_differ(
-        source,
-        destination,
-        {
-            n: _younger(told[n], ours[n], gone, known, hashing)
-            for n, gone in missing.items()
-            if ours[n].younger
-        },
-        hashing,
-    )
-    deleted = {}
-    for n, gone in missing.items():
-        difference = found.setdefault(n, Difference())
-        rewritten = difference.rows[1]
-        if rewritten > gone or difference.deleted:
-            raise CollisionError
-        if rewritten < gone:
-            deleted[n] = gone - rewritten
-        difference.rows, difference.sums = (ours[n].rows, promoted[told[n].quoted]), None
-    bits = {
-        n: bits_for(told[n], (found[n].counts[0] + count) / found[n].rows[1])
-        for n, count in deleted.items()
-        if told[n].estimated_rows > small
-    }
-    keys = two_levels(
-        source, destination, {n: (told[n], b) for n, b in bits.items() if b}, hashing, content="k"
-    ) | rows_that_differ(
-        source,
-        destination,
-        {n: Selection(told[n], found[n].rows[0], total=found[n].rows[0]) for n in deleted if not bits.get(n)},
-        hashing,
-    )
-    for n, count in deleted.items():
-        if keys[n].counts[2] != count:
-            raise CollisionError
-        for key, before in keys[n].deleted:
-            found[n].delete(key, before)
-    return {told[n].quoted: difference for n, difference in found.items()}
+        written = len(here.younger) // 8 + gone
+        if (there.rows, there.younger) != (rows, b"") or too_many(written, rows):
+            continue
+        found[relation.quoted] = Difference(rows=(here.rows, rows), sums=None)
+        if written:
+            touched[n] = _Touched(relation, here, gone, found[relation.quoted])
+    if touched:
+        _tell_younger(source, destination, touched, known, hashing)
+        _tell_deleted(source, destination, touched, hashing)
+    return found
 
 
 def _seen(cursor: Cursor, relations: Sequence[Relation], hashing: Hashing, older: str) -> list[_Seen]:
@@ -126,9 +140,67 @@ def _seen(cursor: Cursor, relations: Sequence[Relation], hashing: Hashing, older
     return [seen[n] for n in range(len(relations))]
 
 
-def _younger(relation: Relation, seen: _Seen, missing: int, known: Knowledge, hashing: Hashing) -> Selection:
-    """The younger versions here, and the rows there that have their keys."""
-    keys = memoryview(seen.younger)
-    hashes = (int.from_bytes(keys[at : at + 8], signed=True) for at in range(0, len(keys), 8))
-    there = f"{hashing.key(relation, 't')} = ANY ({bigint_array(hashes)})" if missing else "false"
-    return Selection(relation, len(keys) // 8, f"NOT ({known.source})", total=seen.rows, there=there)
+def _tell_younger(
+    source: Cursor, destination: Cursor, touched: Mapping[int, _Touched], known: Knowledge, hashing: Hashing
+) -> None:
+    """Add inserts and updates to the differences, and what each bucket of the other rows lacks."""
+
+    def theirs(table: _Touched) -> str:
+        return f"{hashing.key(table.relation, 't')} = ANY ({table.seen.keys()})" if table.gone else "false"
+
+    left = _named(touched, lambda _: f"NOT ({known.source})", hashing)
+    right = _named(touched, theirs, hashing)
+    with copied_out(source, left) as ours, copied_out(destination, right) as others:
+        for n, here, there in in_step(ours, others):
+            table = touched[n]
+            page = int.from_bytes(here[1] or there[1], signed=True) << 8
+            for bucket, sum_ in set(_BUCKET.iter_unpack(here[3])) ^ set(_BUCKET.iter_unpack(there[3])):
+                table.lacking[page + bucket] = table.lacking.get(page + bucket, 0) ^ sum_
+            table.rewritten += int.from_bytes(there[2])
+            tell(table.difference, here, there)
+    if any(table.rewritten > table.gone or table.difference.deleted for table in touched.values()):
+        raise CollisionError
+
+
+def _named(touched: Mapping[int, _Touched], chosen: Callable[[_Touched], str], hashing: Hashing) -> str:
+    """SQL for table, page, how many chosen rows, sums of the others' keys, the chosen's hashes and places."""
+    parts = []
+    for n, table in touched.items():
+        relation, which = table.relation, chosen(table)
+        row = f"CASE WHEN {which} THEN {hashing.row(relation, 't')} END"
+        only = "" if table.gone else f" WHERE {which}"
+        parts.append(
+            f"SELECT {n}::int4, b >> 8, sum(c)::int8,"
+            " coalesce(string_agg(int2send((b & 255)::int2) || int8send(s), '') FILTER (WHERE s <> 0), ''),"
+            " coalesce(string_agg(e, ''), ''), coalesce(string_agg(p, ''), '')"
+            f" FROM (SELECT k >> {64 - table.bits} AS b, bit_xor(k) FILTER (WHERE h IS NULL) AS s,"
+            " count(h) AS c, string_agg(int8send(k) || int8send(h), '') FILTER (WHERE h IS NOT NULL) AS e,"
+            " string_agg(p, '') FILTER (WHERE h IS NOT NULL) AS p"
+            f" FROM (SELECT {hashing.key(relation, 't')} AS k, {row} AS h, {relation.place('t')} AS p"
+            f" FROM {relation.quoted} AS t{only} OFFSET 0) AS r GROUP BY 1) AS g GROUP BY 2"
+        )
+    return " UNION ALL ".join(parts) + " ORDER BY 1, 2"
+
+
+def _tell_deleted(
+    source: Cursor, destination: Cursor, touched: Mapping[int, _Touched], hashing: Hashing
+) -> None:
+    """Add the deletions to the differences, with the hashes of their rows."""
+    selected = {n: _suspects(table, hashing) for n, table in touched.items() if table.deleted}
+    found = rows_that_differ(source, destination, selected, hashing)
+    for n, table in touched.items():
+        gone = found.get(n, Difference()).deleted
+        if len(gone) != table.deleted or (table.lacking and not gone):
+            raise CollisionError
+        for key, before in gone:
+            table.difference.delete(key, before)
+
+
+def _suspects(table: _Touched, hashing: Hashing) -> Selection:
+    """Rows among which all deleted ones are."""
+    relation, key = table.relation, hashing.key(table.relation, "t")
+    if len(table.lacking) == table.deleted:  # each bucket lacks one key, whose hash is the difference
+        there = f"{key} = ANY ({bigint_array(table.lacking.values())})"
+        return Selection(relation, table.deleted, "false", total=table.seen.rows, there=there)
+    rows = (table.seen.rows * len(table.lacking)) >> table.bits
+    return Selection(relation, rows, among(set(table.lacking), key, table.bits), total=table.seen.rows)
