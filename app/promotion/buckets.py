@@ -1,4 +1,4 @@
-"""Large tables in two levels: sums of the hashes of a few rows at a time, then the rows of buckets that differ."""
+"""Sums of the hashes of a few rows at a time: only in buckets whose sums differ can rows differ."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,23 +15,55 @@ from app.promotion.rowwise import Selection, hashed, rows_that_differ
 from app.promotion.waiting import at_once
 
 _PACKED: Final = Struct(">Hq")
-"""A bucket's number within its page, and the sum of its rows' hashes."""
+"""A bucket's number within its page, and the sum of its hashes."""
 
 
 @dataclass
-class _Buckets:
-    """A table's first level on one side."""
+class Buckets:
+    """A table's sums on one side.
+
+    Attributes:
+        rows: of the table; 0 where keys were summed.
+        sum: of all hashes.
+        pages: the sums of 256 buckets at a time, packed.
+    """
 
     rows: int = 0
     sum: int = 0
     pages: dict[int, bytes] = field(default_factory=dict)
 
 
+class Bitmap:
+    """A set of buckets, by the highest bits of their keys' hashes."""
+
+    def __init__(self, bits: int) -> None:
+        """Empty.
+
+        Args:
+            bits: of a bucket's number.
+        """
+        self._bits = bits
+        self._map = bytearray((1 << bits) // 8 + 1)
+
+    def add(self, bucket: int, bits: int) -> None:
+        """Add a bucket whose number has so many bits, signed as hashes are; no more than the set's own."""
+        finer = self._bits - bits
+        first = (bucket + (1 << (bits - 1))) << finer
+        for place in range(first, first + (1 << finer)):
+            self._map[place >> 3] |= 1 << (place & 7)
+
+    def share(self) -> float:
+        """How much of all hashes falls into the set."""
+        return int.from_bytes(self._map).bit_count() / (1 << self._bits)
+
+    def has(self, key: str) -> str:
+        """SQL: a key's hash falls into the set."""
+        number = f"(({key}) >> {64 - self._bits}) + {1 << (self._bits - 1)}"
+        return f"get_bit('\\x{self._map.hex()}'::bytea, {number}) = 1"
+
+
 def two_levels(
-    source: Cursor,
-    destination: Cursor,
-    tables: Mapping[int, tuple[Relation, int]],
-    hashing: Hashing,
+    source: Cursor, destination: Cursor, tables: Mapping[int, tuple[Relation, int]], hashing: Hashing
 ) -> dict[int, Difference]:
     """Compare large tables: buckets first, then the rows of buckets that differ.
 
@@ -47,58 +79,71 @@ def two_levels(
     Raises:
         CollisionError: two keys have one hash.
     """
-    if not tables:
-        return {}
-    left, right = at_once(lambda cursor: _first_level(cursor, tables, hashing), (source, destination))
+    first = summed(source, destination, tables, hashing)
     selected = {}
     for n, (relation, bits) in tables.items():
-        if dirty := _dirty(left[n], right[n]):
-            rows = max(left[n].rows, right[n].rows)
-            selected[n] = Selection(
-                relation, (rows * len(dirty)) >> bits, among(dirty, hashing.key(relation, "t"), bits), rows
-            )
+        if dirty := differing(*first[n]):
+            among = Bitmap(bits)
+            for bucket in dirty:
+                among.add(bucket, bits)
+            rows = max(side.rows for side in first[n])
+            where = among.has(hashing.key(relation, "t"))
+            selected[n] = Selection(relation, int(rows * among.share()), where, rows)
     second = rows_that_differ(source, destination, selected, hashing)
     found = {n: second.get(n, Difference()) for n in tables}
     for n, difference in found.items():
-        difference.rows = left[n].rows, right[n].rows
-        difference.sums = left[n].sum, right[n].sum
+        left, right = first[n]
+        difference.rows = left.rows, right.rows
+        difference.sums = left.sum, right.sum
     return found
 
 
-def _first_level(
-    cursor: Cursor, tables: Mapping[int, tuple[Relation, int]], hashing: Hashing
-) -> dict[int, _Buckets]:
-    """Sums of every bucket, 256 buckets in a row."""
-    parts = [
+def summed(
+    source: Cursor,
+    destination: Cursor,
+    tables: Mapping[int, tuple[Relation, int]],
+    hashing: Hashing,
+    *,
+    keys: bool = False,
+) -> dict[int, tuple[Buckets, Buckets]]:
+    """Sums of every bucket on both sides.
+
+    Args:
+        source: reads, in one snapshot.
+        destination: likewise.
+        tables: with bits of a bucket's number.
+        hashing: of keys and rows.
+        keys: sum the keys' hashes, which shows only inserted and deleted rows, and not the rows'.
+    """
+    if not tables:
+        return {}
+    content, count = ("k", "0") if keys else ("h", "count(*)")
+    query = " UNION ALL ".join(
         f"SELECT {n}::int4, b >> 8, sum(c)::int8, bit_xor(s), string_agg(int2send((b & 255)::int2) || int8send(s), '')"
-        f" FROM (SELECT k >> {64 - bits} AS b, count(*) AS c, bit_xor(h) AS s"
-        f" FROM ({hashed(Selection(relation, 0), hashing)}) AS r GROUP BY 1) AS g GROUP BY 2"
+        f" FROM (SELECT k >> {64 - bits} AS b, {count} AS c, bit_xor({content}) AS s"
+        f" FROM ({hashed(Selection(relation, 0), hashing, rows=not keys)}) AS r GROUP BY 1) AS g GROUP BY 2"
         for n, (relation, bits) in tables.items()
-    ]
-    found = {n: _Buckets() for n in tables}
-    with copied_out(cursor, " UNION ALL ".join(parts)) as rows:
-        for n, page, count, sum_, packed in rows:
-            buckets = found[int.from_bytes(n)]
-            buckets.pages[int.from_bytes(page, signed=True)] = packed
-            buckets.rows += int.from_bytes(count)
-            buckets.sum ^= int.from_bytes(sum_, signed=True)
-    return found
+    )
+
+    def read(cursor: Cursor) -> dict[int, Buckets]:
+        found = {n: Buckets() for n in tables}
+        with copied_out(cursor, query) as rows:
+            for n, page, count, sum_, packed in rows:
+                buckets = found[int.from_bytes(n)]
+                buckets.pages[int.from_bytes(page, signed=True)] = packed
+                buckets.rows += int.from_bytes(count)
+                buckets.sum ^= int.from_bytes(sum_, signed=True)
+        return found
+
+    left, right = at_once(read, (source, destination))
+    return {n: (left[n], right[n]) for n in tables}
 
 
-def _dirty(left: _Buckets, right: _Buckets) -> set[int]:
+def differing(left: Buckets, right: Buckets) -> set[int]:
     """Buckets whose sum differs."""
     dirty: set[int] = set()
     for page in left.pages.keys() | right.pages.keys():
         a, b = left.pages.get(page, b""), right.pages.get(page, b"")
-        differing = set(_PACKED.iter_unpack(a)) ^ set(_PACKED.iter_unpack(b))
-        dirty.update((page << 8) + bucket for bucket, _ in differing)
+        unlike = set(_PACKED.iter_unpack(a)) ^ set(_PACKED.iter_unpack(b))
+        dirty.update((page << 8) + bucket for bucket, _ in unlike)
     return dirty
-
-
-def among(buckets: set[int], key: str, bits: int) -> str:
-    """SQL: the row's bucket is one of these."""
-    lowest = -1 << (bits - 1)  # hashes are signed
-    bitmap = bytearray((1 << bits) // 8 + 1)
-    for bucket in buckets:
-        bitmap[(bucket - lowest) >> 3] |= 1 << (bucket - lowest & 7)
-    return f"get_bit('\\x{bitmap.hex()}'::bytea, (({key}) >> {64 - bits}) - ({lowest})) = 1"

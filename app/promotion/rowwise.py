@@ -41,14 +41,14 @@ class Selection:
     there: str | None = None
 
 
-def hashed(selection: Selection, hashing: Hashing, *, places: bool = False) -> str:
-    """SQL for the key's hash of every row, its own hash, and if wanted its place."""
+def hashed(selection: Selection, hashing: Hashing, *, rows: bool = True, places: bool = False) -> str:
+    """SQL for the key's hash of every row, and if wanted its own hash and its place."""
     relation = selection.relation
     place = f", {relation.place('t')} AS p" if places else ""
     where = f" WHERE {selection.where}" if selection.where else ""
     # OFFSET 0 keeps the planner from computing the hashes anew in every place where they are used.
-    hashes = f"{hashing.key(relation, 't')} AS k, {hashing.row(relation, 't')} AS h"
-    return f"SELECT {hashes}{place} FROM {relation.quoted} AS t{where} OFFSET 0"
+    row = f", {hashing.row(relation, 't')} AS h" if rows else ""
+    return f"SELECT {hashing.key(relation, 't')} AS k{row}{place} FROM {relation.quoted} AS t{where} OFFSET 0"
 
 
 def rows_that_differ(
@@ -75,10 +75,10 @@ def rows_that_differ(
     others = {n: replace(s, where=s.where if s.there is None else s.there) for n, s in selected.items()}
     theirs = _named(others, hashing, places=False)
     with copied_out(source, ours) as left, copied_out(destination, theirs) as right:
-        for n, here, there in in_step(left, right):
+        for n, here, there in _in_step(left, right):
             difference = found[n]
             _add(difference, here, there)
-            tell(difference, here, there)
+            _tell(difference, here, there)
             difference.fits(selected[n].total or max(difference.rows))
     return found
 
@@ -101,7 +101,7 @@ def _named(selected: Mapping[int, Selection], hashing: Hashing, *, places: bool)
 _NONE: Final[Row] = (b"",) * 6
 
 
-def in_step(ours: Iterator[Row], theirs: Iterator[Row]) -> Iterator[tuple[int, Row, Row]]:
+def _in_step(ours: Iterator[Row], theirs: Iterator[Row]) -> Iterator[tuple[int, Row, Row]]:
     """Both sides' pages, one at a time."""
     streams = (ours, theirs)
     heads = [next(stream, None) for stream in streams]
@@ -129,7 +129,7 @@ def _add(difference: Difference, here: Row, there: Row) -> None:
     )
 
 
-def tell(difference: Difference, here: Row, there: Row) -> None:
+def _tell(difference: Difference, here: Row, there: Row) -> None:
     """Add one page's rows to a difference, in the order of their key's hashes."""
     ours, theirs = _entries(here[4]), _entries(there[4])
     differing = set(ours) ^ set(theirs)
