@@ -166,6 +166,18 @@ def test_everything_that_is_said_arrives() -> None:
             "SUMMARY:x\nDTSTART:20260306T200000\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
             "repeats on day 30 of month 2, which never comes",
         ),
+        (
+            "SUMMARY:x\nDTSTART:20260306T200000\nDTEND:02600307T003000\nRRULE:FREQ=DAILY",
+            "repeats and ends -645017 days after it begins",
+        ),
+        (
+            "SUMMARY:x\nDTSTART:20260306T200000\nDURATION:P999W\nRRULE:FREQ=DAILY",
+            "repeats and ends 6993 days after it begins",
+        ),
+        (
+            "DTSTART:20260306\nRRULE:FREQ=DAILY\nEND:VEVENT\nBEGIN:VEVENT\nUID:bad\nDTSTART:20260306\nRECURRENCE-ID;RANGE=THISANDFUTURE:99990306",
+            "is moved by -2912078 days with all",
+        ),
     ],
 )
 def test_an_event_that_makes_no_sense_is_a_reject_and_the_others_stay(lines: str, reason: str) -> None:

@@ -1,7 +1,7 @@
 """Recurrence rules that no dance has, and that would take an expansion hours."""
 
 from calendar import monthrange
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from math import prod
 from typing import Any, Final
 
@@ -14,13 +14,15 @@ _MOST_WEEKS: Final = 5
 _MONTHS: Final = 12
 _WITH_POSITIONS: Final = frozenset({"MONTHLY", "YEARLY"})
 _STRANGE: Final = ("BYYEARDAY", "BYWEEKNO")
+_LONGEST: Final = timedelta(days=366)
 
 
 def check_recurrence(event: icalendar.Component) -> None:
     """Refuse a rule before it is expanded.
 
     Raises:
-        ValueError: it repeats within a day, began before 1970, or never comes true.
+        ValueError: it repeats within a day, began before 1970, never comes true, or each time lasts or is moved by
+            more than a year.
     """
     start = moment_of(event, "DTSTART")
     rules: Any = event.get("RRULE", [])
@@ -28,6 +30,28 @@ def check_recurrence(event: icalendar.Component) -> None:
         _check_rule(rule)
         if start.year < _FIRST_YEAR:
             raise ValueError(f"repeats since {start.year}")
+    moved = "RANGE" in getattr(event.get("RECURRENCE-ID"), "params", ())  # with all that come after
+    if rules or moved:
+        _check_reach(event, moved=moved)
+
+
+def _check_reach(event: icalendar.Component, *, moved: bool) -> None:
+    """Refuse what takes an expansion far beyond its window, or back to an end long before the beginning."""
+    day = _day(event, "DTSTART")
+    length: Any = getattr(event.get("DURATION"), "dt", None)
+    if "DTEND" in event:
+        length = _day(event, "DTEND") - day
+    if isinstance(length, timedelta) and abs(length) > _LONGEST:
+        raise ValueError(f"repeats and ends {length.days} days after it begins")
+    if moved and abs(day - _day(event, "RECURRENCE-ID")) > _LONGEST:
+        raise ValueError(
+            f"is moved by {(day - _day(event, 'RECURRENCE-ID')).days} days with all that come after"
+        )
+
+
+def _day(event: icalendar.Component, name: str) -> date:
+    moment = moment_of(event, name)
+    return moment.date() if isinstance(moment, datetime) else moment
 
 
 def moment_of(event: icalendar.Component, name: str) -> date | datetime:
