@@ -140,6 +140,7 @@ class Wire:
         """Forward to a port of 127.0.0.1."""
         self.target = port
         self._sockets: list[socket.socket] = []
+        self._orphans: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self._accepting = threading.Thread(target=self._accept, daemon=True)
@@ -154,12 +155,19 @@ class Wire:
                 end.shutdown(socket.SHUT_RDWR)  # wakes its pump, which the reset alone would not
             end.close()
 
+    def orphan(self) -> None:
+        """Reset the clients' ends alone: the server waits on, as behind a firewall that forgot only one side."""
+        self._orphans += self._sockets[1::2]
+        self._sockets = self._sockets[::2]
+        self.cut()
+
     def close(self) -> None:
         """Stop forwarding."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._accepting.join()
         self._listener.close()
+        self._sockets += self._orphans
         self.cut()
 
     def _accept(self) -> None:
@@ -168,13 +176,12 @@ class Wire:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            self._sockets.append(client)
             try:
                 server = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
                 client.close()
                 continue
-            self._sockets.append(server)
+            self._sockets += client, server
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
@@ -183,5 +190,6 @@ class Wire:
             while data := source.recv(65536):
                 sink.sendall(data)
         for end in (source, sink):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+            if end not in self._orphans:
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)

@@ -1,12 +1,17 @@
 """A run whose connections are lost under way: it takes its lock and its work up again, or gives way."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from app.database.engines import open_writer
+from app.database.handles import WritableDatabase, WriteTransaction
 from app.pipeline.event import Finding
 from app.pipeline.stage import Observer, StageReport
 from app.pipeline.working import AnotherRunError, exclusive
+from settings import DatabaseSettings
+from tests.cluster import Wire
 from tests.postgres import Trio
 from tests.sightings import Saying, one_source, run_all, sighting, state, working
 
@@ -82,3 +87,45 @@ def test_a_run_that_lost_its_lock_to_another_gives_way(trio: Trio) -> None:
         with exclusive(other), pytest.raises(AnotherRunError):
             lost.write(lambda transaction: transaction.allow(1))
         lost.write(lambda transaction: transaction.allow(1))
+
+
+@contextmanager
+def behind(trio: Trio) -> Iterator[tuple[Wire, WritableDatabase]]:
+    """The local database behind a wire."""
+    wire = Wire(trio.server.port)
+    url = trio.local.replace(f":{trio.server.port}/", f":{wire.port}/")
+    database = open_writer(
+        DatabaseSettings.from_environ({**trio.environ(), "DATABASE_CONNECTION_STRING": url}), process="tests"
+    )
+    try:
+        yield wire, database
+    finally:
+        database.dispose()
+        wire.close()
+
+
+def _open_transactions(trio: Trio) -> int:
+    told = trio.query(
+        "local",
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'dance tests' AND state = 'idle in transaction'",
+    )
+    return int(told[0])
+
+
+def test_a_run_ends_what_the_server_still_keeps_of_its_lost_connections(trio: Trio) -> None:
+    """The server waits on for a client that is gone, and holds the lock and a key for it: the run goes on without both."""
+    attempts = []
+    with behind(trio) as (wire, database), exclusive(database) as here:
+
+        def unit(transaction: WriteTransaction) -> None:
+            with transaction.cursor() as cursor:
+                cursor.execute("INSERT INTO venues (key, name) VALUES ('v', 'Hall') ON CONFLICT DO NOTHING")
+                attempts.append(_open_transactions(trio))
+                if len(attempts) == 1:
+                    wire.orphan()
+                cursor.execute("SELECT 1")
+
+        here.write(unit)
+        assert attempts == [2, 2]
+    assert _open_transactions(trio) == 0

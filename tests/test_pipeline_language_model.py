@@ -38,7 +38,7 @@ def judged(
 ) -> Result:
     """A run with the served model."""
     endpoint = Endpoint(url=served.url, model="m", key="k-" + "0" * 4, budget=budget, timeout=0.5)
-    return run_all(database, *sources, judge=LanguageModel(endpoint, database), **plan)
+    return run_all(database, *sources, judge=LanguageModel(endpoint), **plan)
 
 
 def counts(result: Result, stage: str) -> dict[str, int]:
@@ -68,8 +68,8 @@ def test_the_model_decides_about_the_grey_zone(trio: Trio, yes: bool, events: in
 
 @pytest.mark.parametrize(("yes", "events"), [(True, 1), (False, 0)])
 def test_the_model_decides_what_is_a_social_dance(trio: Trio, yes: bool, events: int) -> None:  # noqa: FBT001 - parametrized
-    """A no takes the event out, with the model's reason in the provenance."""
-    with working(trio) as database, serving(lambda call: call.say(yes=yes, why="nobody dances")) as served:
+    """A no takes the event out, with the model's reason in the provenance, as far as it can be stored."""
+    with working(trio) as database, serving(lambda call: call.say(yes=yes, why="nobody\0 dances")) as served:
         judged(database, served, OPEN)
     assert len(names(trio)) == events
     if not yes:
@@ -85,6 +85,21 @@ def test_what_was_decided_is_not_asked_again(trio: Trio) -> None:
         judged(database, served, *GREY, days_later=1, first="normalise")
         assert len(served.calls) == calls
     assert state(trio) == before
+
+
+def test_an_answer_survives_the_loss_of_its_connection(trio: Trio) -> None:
+    """The connection that stores it breaks: it is stored with the next one, and nobody is asked again."""
+    trio.query(
+        "local",
+        "CREATE SEQUENCE attempts; GRANT ALL ON attempts TO PUBLIC; CREATE FUNCTION break_off() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN PERFORM pg_terminate_backend(pg_backend_pid()) WHERE nextval('attempts') = 1; RETURN NULL; END$$;"
+        "CREATE TRIGGER break_off AFTER INSERT ON judgements FOR EACH STATEMENT EXECUTE FUNCTION break_off()",
+    )
+    with working(trio) as database, serving(always(yes=True)) as served:
+        result = judged(database, served, OPEN)
+        assert (result.outcome, len(served.calls)) == ("done", 1)
+    assert trio.query("local", "SELECT last_value FROM attempts") == ["2"]
+    assert trio.query("local", "SELECT answer->>'yes' FROM judgements") == ["true"]
 
 
 def test_changed_content_is_a_new_question(trio: Trio) -> None:

@@ -75,7 +75,7 @@ def run_and_show(
     listed = read_sources(settings.pipeline.sources_file, settings.pipeline.source_secrets())
     database = open_writer(settings.database, process="pipeline", connections=settings.connections)
     production = _production(settings)
-    judge = _judge(settings, database)
+    judge = _judge(settings)
     now = datetime.now(UTC)
     try:
         with (
@@ -146,7 +146,7 @@ def _production(settings: Settings) -> ReadOnlyDatabase | None:
         return None
 
 
-def _judge(settings: Settings, database: WritableDatabase) -> Judge | None:
+def _judge(settings: Settings) -> Judge | None:
     """The language model; None when it is not configured."""
     asked = settings.pipeline
     if not (asked.model_url and asked.model_name):
@@ -160,4 +160,4 @@ def _judge(settings: Settings, database: WritableDatabase) -> Judge | None:
         budget=asked.model_budget,
         timeout=asked.model_timeout,
     )
-    return LanguageModel(endpoint, database)
+    return LanguageModel(endpoint)

@@ -11,11 +11,11 @@ from pydantic_ai import Agent
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 
 from app.database import tables
-from app.database.handles import WritableDatabase
-from app.pipeline import rows
 from app.pipeline.questions import INSTRUCTIONS, Answer, Endpoint, Judged, Question, Topic
+from app.pipeline.working import Working
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +29,9 @@ _LONGEST_ANSWER: Final = 300
 class LanguageModel:
     """Answers questions from memory first, then from the model, within a run's budget."""
 
-    def __init__(self, endpoint: Endpoint, database: WritableDatabase) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         self._model = endpoint.model
         self._endpoint = endpoint
-        self._database = database
         self._left = endpoint.budget
 
     @property
@@ -40,13 +39,13 @@ class LanguageModel:
         """The model's name."""
         return self._model
 
-    def answer(self, questions: Iterable[Question], now: datetime) -> Judged:
+    def answer(self, questions: Iterable[Question], working: Working, now: datetime) -> Judged:
         """See `Judge`; the model is asked in the order of the questions' keys, so that a budget cuts the same."""
         by_key = {question.key(self.model): question for question in questions}
-        answers = self._remembered(by_key)
+        answers = self._remembered(by_key, working)
         wanted = sorted(by_key.keys() - answers.keys())
         to_ask, over_budget = wanted[: self._left], len(wanted[self._left :])
-        asking = _Asking(self._endpoint, self._database, now)
+        asking = _Asking(self._endpoint, working, now)
         if to_ask:
             asyncio.run(asking.ask_all([(key, by_key[key]) for key in to_ask]))
         self._left -= asking.calls
@@ -58,19 +57,23 @@ class LanguageModel:
             over_budget,
         )
 
-    def _remembered(self, by_key: Mapping[str, Question]) -> dict[str, Answer]:
-        with self._database.read() as transaction:
-            asked = select(tables.judgements.c.key, tables.judgements.c.answer)
-            found = transaction.select(asked.where(tables.judgements.c.key.in_(by_key.keys())))
-            return {row.key: Answer.model_validate(row.answer) for row in found}
+    @staticmethod
+    def _remembered(by_key: Mapping[str, Question], working: Working) -> dict[str, Answer]:
+        told = tables.judgements.c
+        asked = select(told.key, told.answer).where(told.key.in_(by_key.keys()))
+        return working.read(
+            lambda transaction: {
+                row.key: Answer.model_validate(row.answer) for row in transaction.select(asked)
+            }
+        )
 
 
 class _Asking:
     """One round of calls."""
 
-    def __init__(self, endpoint: Endpoint, database: WritableDatabase, now: datetime) -> None:
+    def __init__(self, endpoint: Endpoint, working: Working, now: datetime) -> None:
         self._endpoint = endpoint
-        self._database = database
+        self._working = working
         self._now = now
         self.answers: dict[str, Answer] = {}
         self.calls = 0
@@ -114,16 +117,16 @@ class _Asking:
     def _keep(self, found: Mapping[str, tuple[Question, Answer]]) -> None:
         if not found:
             return
-        with self._database.write() as transaction, transaction.cursor() as cursor:
-            rows.copy(
-                cursor,
-                tables.judgements,
-                ("key", "question", "model", "answer", "asked_at"),
-                (
-                    (key, question.topic, self._endpoint.model, answer.model_dump_json(), self._now)
-                    for key, (question, answer) in found.items()
-                ),
-            )
+        kept = insert(tables.judgements).values(
+            [
+                {
+                    "key": key, "question": question.topic, "model": self._endpoint.model,
+                    "answer": answer.model_dump(), "asked_at": self._now,
+                }
+                for key, (question, answer) in found.items()
+            ]
+        )  # fmt: skip
+        self._working.write(lambda transaction: transaction.execute(kept.on_conflict_do_nothing()).close())
         self.answers |= {key: answer for key, (_, answer) in found.items()}
 
 

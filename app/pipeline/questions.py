@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
-from app.pipeline.text import digest
+from app.pipeline.text import clean_line, digest
+from app.pipeline.working import Working
 
 
 class Topic(StrEnum):
@@ -37,7 +38,7 @@ class Answer(BaseModel):
     """A typed answer."""
 
     yes: bool
-    why: str = Field(max_length=500)
+    why: Annotated[str, AfterValidator(clean_line)] = Field(max_length=500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,11 @@ class Judge(Protocol):
     def model(self) -> str:
         """Who answers: another model may answer otherwise."""
 
-    def answer(self, questions: Iterable[Question], now: datetime) -> Judged:
-        """Answer what can be answered; no failure is an error.
+    def answer(self, questions: Iterable[Question], working: Working, now: datetime) -> Judged:
+        """Answer what can be answered; a model's failure is no error.
 
         Args:
             questions: in any order.
+            working: where answers are remembered.
             now: the run's moment.
         """

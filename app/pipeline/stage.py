@@ -146,7 +146,7 @@ def ask(stage: str, questions: Iterable[Question], work: Work, context: Context)
     """Ask the language model what a stage's rules leave open; what it fails on stays open, and the run says so."""
     if context.judge is None:
         return None
-    judged = context.judge.answer(questions, context.now)
+    judged = context.judge.answer(questions, context.working, context.now)
     if judged.failure:
         work.failures.append(f"{stage}: {judged.failure}")
         context.observer.note(stage, f"{judged.failure}. What the rules left open stays as it was.")

@@ -18,10 +18,41 @@ from settings.connections import ConnectionSettings
 Result = TypeVar("Result")
 
 _LOCK: Final = "dance pipeline"
+_MINE: Final = "SELECT pid, backend_start, xact_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+_END: Final = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE (pid, backend_start, xact_start) = (%s, %s, %s) AND pid <> pg_backend_pid()"
+)
+"""Ends one transaction and no other: neither a later one of that session, which a pooler may have given to somebody
+else, nor another process of that number."""
+_UNATTENDED: Final = """
+SET LOCAL idle_in_transaction_session_timeout = 0;
+SET LOCAL tcp_keepalives_idle = 15; SET LOCAL tcp_keepalives_interval = 5; SET LOCAL tcp_keepalives_count = 3
+"""
+"""The lock is held for hours without a word; a machine that died lets go of it within half a minute."""
 
 
 class AnotherRunError(TemporaryFailure):
     """Another run works on this database. Wait until it has ended, then try again."""
+
+
+class _Trail:
+    """The transaction that was opened last, and may live on at its server, with all its locks, after its connection broke.
+
+    A network that drops one side's packets, or a firewall that forgot a connection, leaves the server waiting for a
+    client that is gone: two hours by Linux's keepalives.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[object, ...] | None = None
+
+    def follow(self, transaction: WriteTransaction) -> None:
+        """End the one before, should it still be there, and remember this one."""
+        with transaction.cursor() as cursor:
+            if self._last:
+                cursor.execute(_END, self._last)
+            cursor.execute(_MINE)
+            self._last = cursor.fetchone()
 
 
 class RunLock:
@@ -34,6 +65,7 @@ class RunLock:
     def __init__(self, database: WritableDatabase) -> None:
         self._database = database
         self._held = ExitStack()
+        self._trail = _Trail()
         self._cursor: Cursor | None = None
 
     def hold(self) -> None:
@@ -48,8 +80,9 @@ class RunLock:
                 return
         self.release()
         transaction = self._held.enter_context(self._database.write())
+        self._trail.follow(transaction)
         cursor = self._held.enter_context(transaction.cursor())
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        cursor.execute(_UNATTENDED)
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", (_LOCK,))
         if cursor.fetchall() != [(True,)]:
             raise AnotherRunError(f"{_holder(transaction)} {AnotherRunError.__doc__}")
@@ -85,8 +118,10 @@ class Working:
         Raises:
             AnotherRunError: the lock was lost too, and somebody else was faster.
         """
+        trail = _Trail()
 
         def alone(transaction: WriteTransaction) -> Result:
+            trail.follow(transaction)
             self.lock.hold()
             return unit(transaction)
 

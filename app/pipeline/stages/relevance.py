@@ -7,7 +7,7 @@ from typing import Final
 from app.pipeline.draft import Draft, Event, listing
 from app.pipeline.questions import Question, Topic
 from app.pipeline.stage import Context, Work, ask
-from app.pipeline.text import clean_line, fold
+from app.pipeline.text import fold
 from app.pipeline.vocabulary import Phrases, load
 
 
@@ -65,7 +65,7 @@ def _judge(unclear: list[Event], kept: list[Event], work: Work, context: Context
     for event in unclear:
         answer = judged.answers.get(questions[event.key]) if judged else None
         if answer is not None and not answer.yes:
-            event.withdraw("judged irrelevant", f"the language model says: {clean_line(answer.why)}")
+            event.withdraw("judged irrelevant", f"the language model says: {answer.why}")
             dropped += 1
         else:
             kept.append(event)
