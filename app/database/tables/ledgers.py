@@ -96,7 +96,7 @@ promotions = Table(
 promotion_undo = Table(
     "promotion_undo",
     metadata,
-    Column("promotion_id", BigInteger, ForeignKey(promotions.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("promotion_id", BigInteger, primary_key=True, comment="of control.promotions"),
     Column("position", BigInteger, primary_key=True),
     Column("table_name", Text, nullable=False),
     Column("operation", Text, nullable=False),

@@ -140,7 +140,7 @@ def _create_system() -> None:
     )
     op.create_table(
         "promotion_undo",
-        sa.Column("promotion_id", sa.BigInteger(), nullable=False),
+        sa.Column("promotion_id", sa.BigInteger(), nullable=False, comment="of control.promotions"),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("table_name", sa.Text(), nullable=False),
         sa.Column("operation", sa.Text(), nullable=False),
@@ -159,12 +159,6 @@ def _create_system() -> None:
         sa.Column("after_hash", sa.BigInteger(), nullable=True, comment="null for a delete"),
         sa.CheckConstraint(
             "operation IN ('insert', 'update', 'delete', 'fill')", name=op.f("promotion_undo_operation_check")
-        ),
-        sa.ForeignKeyConstraint(
-            ["promotion_id"],
-            ["control.promotions.id"],
-            name=op.f("promotion_undo_promotion_id_fkey"),
-            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("promotion_id", "position", name=op.f("promotion_undo_pkey")),
         schema="control",
