@@ -14,7 +14,8 @@ from app.database.handles import WritableDatabase
 from app.errors import AppError, TemporaryFailure
 from app.promotion.catalog import PINNED
 from app.promotion.hashing import Hashing
-from app.promotion.script import STALE, UNVERIFIED
+from app.promotion.proof import UNVERIFIED
+from app.promotion.script import STALE
 from app.promotion.staging import Staging
 from app.promotion.transfer import Moved, copy_rows
 from app.promotion.waiting import at_once

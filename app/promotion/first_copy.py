@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from app.promotion.hashing import Hashing, total
 from app.promotion.ledger import Entry
+from app.promotion.proof import UNVERIFIED
 from app.promotion.quoting import dollar_quoted, literal
-from app.promotion.script import UNVERIFIED, Limits, forget, lock, remember, sequences
+from app.promotion.script import Limits, forget, lock, remember, sequences
 from app.promotion.staging import Staging
 
 
@@ -41,7 +42,7 @@ def first_copy_message(entry: Entry, stagings: Sequence[Staging], hashing: Hashi
         f"\nDECLARE _promotion bigint; _rows bigint; _sum bigint; _begun timestamptz;\nBEGIN\n{block}\nEND\n"
     )
     return (
-        f"SET LOCAL lock_timeout = '{limits.lock_timeout}s';"
+        f"SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL lock_timeout = '{limits.lock_timeout}s';"
         f" DO $lock$\nDECLARE _begun timestamptz;\nBEGIN\n{lock(stagings, limits)}\n"
         "PERFORM set_config('dance.begun', _begun::text, true);\nEND\n$lock$;"
         f" {sums} DO {body}; COMMIT"

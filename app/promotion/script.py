@@ -9,18 +9,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.promotion.catalog import Side
-from app.promotion.hashing import Hashing, total
+from app.promotion.hashing import Hashing
 from app.promotion.ledger import Entry
-from app.promotion.plan import Strategy
+from app.promotion.proof import UNVERIFIED, disturbed, verified
 from app.promotion.quoting import dollar_quoted, literal
 from app.promotion.staging import Staging
 from app.promotion.statement import added, change_all, changed, departed, park
 
 STALE: Final = "DP001"
 """SQLSTATE: the destination changed after the plan was made."""
-UNVERIFIED: Final = "DP002"
-"""SQLSTATE: what was written is not what was to be written."""
-
 _PATIENCE: Final = """PERFORM set_config('lock_timeout', (1000 * extract(epoch FROM least(
       current_setting('lock_timeout')::interval, current_setting('deadlock_timeout')::interval / 2)))::int::text, true);"""
 """Whoever holds one table and waits for another gives way before the server looks for deadlocks: it would end
@@ -72,20 +69,21 @@ def message(
         *(park(staging, hashing) for staging in stagings if staging.parking and staging.table.updated),
         change_all(stagings, hashing),
         *(_counted(staging) for staging in stagings),
-        *(_verified(staging, hashing, full=full) for staging in stagings),
+        disturbed(stagings),
+        *(verified(staging, hashing, f"NOT {_older(destination)}", full=full) for staging in stagings),
         *(sequences(staging) for staging in stagings if staging.table.inserted),
         before_commit,
         forget(limits),
         remember(),
     ]
     counters = " ".join(
-        f"_d{s.number} bigint; _r{s.number} bigint; _u{s.number} bigint; _i{s.number} bigint; _p{s.number} bigint := 0;"
+        f"_d{s.number} bigint; _r{s.number} bigint; _u{s.number} bigint; _i{s.number} bigint; _w{s.number} bigint; _p{s.number} bigint := 0;"
         for s in stagings
     )
     analyze = " ".join(staging.analyze() for staging in stagings)
     block = "\n".join(step for step in steps if step)
     body = dollar_quoted(
-        "\nDECLARE _promotion bigint; _rows bigint; _newer bigint; _sum bigint; _wrong text;"
+        "\nDECLARE _promotion bigint; _rows bigint; _newer bigint; _sum bigint; _wrong text; _disturbed boolean;"
         f" _at bigint := 0; _n bigint; _begun timestamptz; {counters}\nBEGIN\n{block}\nEND\n"
     )
     return (
@@ -116,15 +114,18 @@ _begun := clock_timestamp();"""
 def _unchanged(staging: Staging, destination: Side) -> str:
     """No row version is younger than the plan's snapshot, and none has gone."""
     table = staging.table
-    last = (destination.last_promotion or {}).get("known", {}).get("destination", {}).get("xid")
-    older = f"age(t.xmin) > (SELECT age('{destination.snapshot_xmin % 2**32}'::xid))"
-    if last is not None:
-        older = f"({older} OR t.xmin = '{int(last) % 2**32}'::xid)"
-    return f"""SELECT count(*), count(*) FILTER (WHERE NOT {older}) INTO _rows, _newer FROM {table.relation.quoted} AS t;
+    return f"""SELECT count(*), count(*) FILTER (WHERE NOT {_older(destination)}) INTO _rows, _newer FROM {table.relation.quoted} AS t;
 IF _rows <> {table.difference.rows[1]} OR _newer > 0 THEN
   RAISE EXCEPTION USING ERRCODE = '{STALE}', MESSAGE = {literal(table.relation.label)} || ' changed after the plan was made: '
     || _rows || ' rows instead of {table.difference.rows[1]}, ' || _newer || ' of them new';
 END IF;"""
+
+
+def _older(destination: Side) -> str:
+    """SQL: row version `t` was there when the plan was made."""
+    last = (destination.last_promotion or {}).get("known", {}).get("destination", {}).get("xid")
+    older = f"age(t.xmin) > (SELECT age('{destination.snapshot_xmin % 2**32}'::xid))"
+    return older if last is None else f"({older} OR t.xmin = '{int(last) % 2**32}'::xid)"
 
 
 def _undo(staging: Staging, hashing: Hashing) -> str:
@@ -163,29 +164,6 @@ def _counted(staging: Staging) -> str:
   RAISE EXCEPTION USING ERRCODE = '{UNVERIFIED}', MESSAGE = {literal(table.relation.label)} || ': '
     || _i{n} || ' rows inserted, ' || ({updated}) || ' updated, ' || _d{n} || ' deleted instead of'
     ' {table.inserted}, {table.updated}, {table.deleted}';
-END IF;"""
-
-
-def _verified(staging: Staging, hashing: Hashing, *, full: bool) -> str:
-    """What was written is what the source has, by content.
-
-    Rows that were not touched are those that the plan compared: `_unchanged` proved that none changed since.
-    """
-    relation, difference = staging.table.relation, staging.table.difference
-    hash_ = hashing.row(relation, "t")
-    label = literal(relation.label)
-    wrong = f"""SELECT string_agg(key, ', ') INTO _wrong FROM (SELECT s.key FROM {staging.rows} AS s
-  LEFT JOIN {relation.quoted} AS t ON {staging.matches} WHERE {hash_} IS DISTINCT FROM s.hash LIMIT 5) AS w;
-IF _wrong IS NOT NULL THEN
-  RAISE EXCEPTION USING ERRCODE = '{UNVERIFIED}', MESSAGE = {label} || ': rows differ from the source after they were written: ' || _wrong;
-END IF;"""
-    if not full and staging.table.strategy is Strategy.ROWS:
-        return wrong
-    assert difference.sums is not None  # noqa: S101 - the plan hashes everything for these
-    return f"""SELECT count(*), {total(hash_)} INTO _rows, _sum FROM {relation.quoted} AS t;
-IF _rows <> {difference.rows[0]} OR _sum <> {difference.sums[0]} THEN
-  {wrong}
-  RAISE EXCEPTION USING ERRCODE = '{UNVERIFIED}', MESSAGE = {label} || ' differs from the source after it was written';
 END IF;"""
 
 

@@ -65,7 +65,8 @@ def change_all(stagings: Sequence[Staging], hashing: Hashing) -> str:
     """One statement for all tables: foreign keys are checked at its end, when every table is complete.
 
     Its parts run in the order deletes, updates, inserts, because each waits for the counts of those before
-    it: a unique value is free before another row takes it.
+    it: a unique value is free before another row takes it. What is written gives its hash as it was stored, after
+    triggers before it and in its partition; those that are not the staged row's are counted.
     """
     parts, numbers = [], [staging.number for staging in stagings]
     for staging in stagings:
@@ -91,24 +92,31 @@ def change_all(stagings: Sequence[Staging], hashing: Hashing) -> str:
         kept = f" AND NOT ({_rekeyed(staging)})" if staging.rekeying else ""
         parts.append(
             f"u{staging.number} AS (UPDATE {relation.quoted} AS t SET {sets or keys} FROM {staging.rows} AS s, deleted"
-            f" WHERE {staging.matches} AND {changed(staging, hashing)}{kept} AND deleted.n >= 0 RETURNING 1)"
+            f" WHERE {staging.matches} AND {changed(staging, hashing)}{kept} AND deleted.n >= 0"
+            f" RETURNING {hashing.row(relation, 't')} <> s.hash AS wrong)"
         )
     parts.append(f"updated AS (SELECT {_sum(['u'], numbers)} + (SELECT n FROM deleted) AS n)")
     for staging in stagings:
         relation = staging.table.relation
+        stored = f"{relation.key_text('t')} AS key, {hashing.row(relation, 't')} AS hash"
         names = [c.quoted for c in relation.columns]
         values = [staging.value(c) for c in relation.columns]
-        insert = f"INSERT INTO {relation.quoted} ({{}}) OVERRIDING SYSTEM VALUE SELECT {{}} FROM {staging.rows} AS s, updated"
+        insert = f"INSERT INTO {relation.quoted} AS t ({{}}) OVERRIDING SYSTEM VALUE SELECT {{}} FROM {staging.rows} AS s, updated"
         parts.append(
             f"i{staging.number} AS ({insert.format(', '.join(names), ', '.join(values))}"
-            f" WHERE {added(staging)} AND updated.n >= 0 RETURNING 1)"
+            f" WHERE {added(staging)} AND updated.n >= 0 RETURNING {stored})"
         )
         names += [column.quoted for column in staging.own]
         values += [f"r.o{n}" for n in range(len(staging.own))]
         again = f"{insert.format(', '.join(names), ', '.join(values))}, r{staging.number} AS r WHERE r.key = s.key"
-        parts.append(f"b{staging.number} AS ({again} AND updated.n >= 0 RETURNING 1)")
-    counts = ", ".join(f"(SELECT count(*) FROM {op}{n})" for n in numbers for op in "dbui")
-    into = ", ".join(f"_{op}{n}" for n in numbers for op in "drui")
+        parts.append(f"b{staging.number} AS ({again} AND updated.n >= 0 RETURNING {stored})")
+        parts.append(
+            f"w{staging.number} AS (SELECT 1 FROM u{staging.number} WHERE wrong UNION ALL SELECT 1 FROM"
+            f" (TABLE i{staging.number} UNION ALL TABLE b{staging.number}) AS n LEFT JOIN {staging.rows} AS s USING (key)"
+            " WHERE n.hash IS DISTINCT FROM s.hash)"
+        )
+    counts = ", ".join(f"(SELECT count(*) FROM {op}{n})" for n in numbers for op in "dbuiw")
+    into = ", ".join(f"_{op}{n}" for n in numbers for op in "druiw")
     return f"WITH {', '.join(parts)} SELECT {counts} INTO {into};"
 
 
