@@ -1,5 +1,6 @@
 """What ends a promotion half-way: production is exactly old or exactly new, and the next run works."""
 
+import json
 import random
 import signal
 import subprocess
@@ -10,20 +11,25 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from app.database.failures import TransactionConflictError
 from app.errors import TemporaryFailure
-from app.promotion.apply import AlreadyRunningError, StalePlanError
+from app.promotion.apply import AlreadyRunningError, StalePlanError, UnverifiedError
 from app.promotion.plan import Plan
 from app.promotion.script import Limits
 from benchmarks.link import Link, linked
 from settings import DatabaseSettings
-from tests.commands import PROJECT, environment
+from tests.commands import PROJECT, dance, environment
 from tests.postgres import Trio
 from tests.promoting import CHANGES, Scene, scene, seed_events
+
+SHOUT = """CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS
+ $$BEGIN NEW.name := upper(NEW.name); RETURN NEW; END$$;
+CREATE TRIGGER shout BEFORE UPDATE ON events FOR EACH ROW WHEN (NEW.key = 'e11') EXECUTE FUNCTION shout()"""
 
 
 @contextmanager
@@ -95,6 +101,26 @@ def test_a_change_after_the_plan_makes_it_stale(trio: Trio, meanwhile: str) -> N
         assert here.live("SELECT count(*) FROM control.promotions") == ["1"]
         here.promote()
         assert here.contents("render_prod") == new
+
+
+def test_a_failure_is_listed_and_changes_nothing_else(trio: Trio, tmp_path: Path) -> None:
+    """`dance promotions` shows what failed and why; the ledger proper, and the next promotion, don't know of it."""
+    with scene(trio) as here:
+        here.working(seed_events(20))
+        here.promote()
+        here.live(SHOUT)
+        here.working("UPDATE events SET name = 'x' WHERE key = 'e11'")
+        with pytest.raises(UnverifiedError):
+            here.promote()
+        shown = dance("promotions", variables=trio.environ(), cwd=tmp_path).stdout.splitlines()
+        assert "failed, nothing was changed" in shown[0]
+        assert "rows differ from the source after they were written: e11" in shown[0]
+        assert "+30 ~0 -0" in shown[1]
+        assert here.live("SELECT count(*) FROM control.promotions") == ["1"]
+        here.live("DROP TRIGGER shout ON events")
+        here.assert_promotes()
+        rows = json.loads(dance("promotions", "--json", variables=trio.environ(), cwd=tmp_path).stdout)
+        assert [row["outcome"] for row in rows] == ["done", "failed", "done"]
 
 
 def test_a_broken_reference_rolls_everything_back(trio: Trio) -> None:

@@ -15,7 +15,7 @@ def command(
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
-    """List the promotions that production remembers, newest first."""
+    """List the promotions that production remembers, newest first, with those that failed."""
     settings = Settings()
     production = open_production_reader(
         settings.database, process="promotions", connections=settings.connections
@@ -31,5 +31,5 @@ def command(
         typer.echo("No promotion yet.")
     for row in rows:
         typer.echo(ledger.line(row))
-        for gate, why in row["overrides"].items():
+        for gate, why in row.get("overrides", {}).items():
             typer.echo(f"      overridden {gate}: {why}")

@@ -82,12 +82,18 @@ class Entry:
 
 
 def newest(production: ReadOnlyDatabase[Any], limit: int) -> list[dict[str, Any]]:
-    """The newest rows of the ledger, newest first, as JSON, each with `undoable`."""
+    """The newest promotions, rollbacks and failures of either, newest first, as JSON.
+
+    Each has its `outcome`: "done", "undone" or "failed"; those of the ledger say whether they are `undoable`.
+    """
     with production.read() as transaction, transaction.cursor() as cursor:
         cursor.execute(
-            "SELECT coalesce(json_agg(to_jsonb(p) || jsonb_build_object('undoable', undone_by IS NULL AND EXISTS"
-            " (SELECT FROM control.promotion_undo u WHERE u.promotion_id = p.id)) ORDER BY p.id DESC), '[]')"
-            f" FROM (SELECT * FROM control.promotions ORDER BY id DESC LIMIT {limit}) AS p"
+            "SELECT coalesce(json_agg(said ORDER BY at DESC), '[]') FROM (SELECT at, said FROM ("
+            "SELECT finished_at AS at, to_jsonb(p) || jsonb_build_object('undoable', undone_by IS NULL AND EXISTS"
+            " (SELECT FROM control.promotion_undo u WHERE u.promotion_id = p.id),"
+            " 'outcome', CASE WHEN undone_by IS NULL THEN 'done' ELSE 'undone' END) AS said FROM control.promotions AS p"
+            ' UNION ALL SELECT finished_at, to_jsonb(f) || \'{"outcome": "failed"}\' FROM control.promotion_failures AS f'
+            f") AS every ORDER BY at DESC LIMIT {limit}) AS newest"
         )
         row = cursor.fetchone()
     return list(row[0]) if row else []
@@ -95,6 +101,13 @@ def newest(production: ReadOnlyDatabase[Any], limit: int) -> list[dict[str, Any]
 
 def line(row: Mapping[str, Any]) -> str:
     """A row of the ledger for people."""
+    commit = f" at {row['commit'][:8]}" if row["commit"] else ""
+    who = (
+        f"{row['finished_at'][:19].replace('T', ' ')} UTC  {row['kind']} from {row['from_environment']}"
+        f" by {row['who']}@{row['host']}{commit}"
+    )
+    if row["outcome"] == "failed":
+        return f"    -  {who}: failed, nothing was changed, {row['digest']}: {row['error'].splitlines()[0]}"
     counts = [
         sum(table[word] for table in row["counts"].values()) for word in ("inserted", "updated", "deleted")
     ]
@@ -105,9 +118,7 @@ def line(row: Mapping[str, Any]) -> str:
         if row["undoable"]
         else ", no longer undoable"
     )
-    commit = f" at {row['commit'][:8]}" if row["commit"] else ""
     return (
-        f"{row['id']:>5}  {row['finished_at'][:19].replace('T', ' ')} UTC  {row['kind']} from {row['from_environment']}"
-        f" by {row['who']}@{row['host']}{commit}: +{counts[0]:,} ~{counts[1]:,} -{counts[2]:,}"
+        f"{row['id']:>5}  {who}: +{counts[0]:,} ~{counts[1]:,} -{counts[2]:,}"
         f", locked {row['seconds'].get('locked', 0):.2f} s, {row['digest']}{state}"
     )

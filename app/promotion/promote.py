@@ -11,6 +11,7 @@ from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.database.origin import Origin
 from app.promotion import guard
 from app.promotion.apply import stage_and_run
+from app.promotion.failures import noted
 from app.promotion.first_copy import copied, first_copy_message
 from app.promotion.hashing import Hashing
 from app.promotion.known import remembered
@@ -119,10 +120,11 @@ def promote(
                 )  # fmt: skip
 
             try:
-                stage_and_run(
-                    writable, left, staged, made.hashing, script=script, run_id=entry.run_id,
-                    moved=request.moved, phase=request.phase,
-                )  # fmt: skip
+                with noted(writable, entry):
+                    stage_and_run(
+                        writable, left, staged, made.hashing, script=script, run_id=entry.run_id,
+                        moved=request.moved, phase=request.phase,
+                    )  # fmt: skip
             finally:
                 writable.dispose()
     return Outcome(made, changed=True, seconds=seconds)

@@ -16,6 +16,7 @@ from app.errors import Refused
 from app.promotion.apply import stage_and_run
 from app.promotion.catalog import Side, describe
 from app.promotion.changes import Difference
+from app.promotion.failures import noted
 from app.promotion.hashing import Hashing, total
 from app.promotion.ledger import Entry
 from app.promotion.plan import TablePlan
@@ -125,10 +126,11 @@ def apply(
     fill = " ".join(_fill(staging, undone, made.hashing) for staging in staged)
     database = open_production()
     try:
-        stage_and_run(
-            database, None, staged, made.hashing, script=lambda: script, run_id=entry.run_id, fill=fill,
-            moved=lambda _rows, _bytes: None, phase=lambda _phase: None,
-        )  # fmt: skip
+        with noted(database, entry):
+            stage_and_run(
+                database, None, staged, made.hashing, script=lambda: script, run_id=entry.run_id, fill=fill,
+                moved=lambda _rows, _bytes: None, phase=lambda _phase: None,
+            )  # fmt: skip
     finally:
         database.dispose()
 

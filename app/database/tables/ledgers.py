@@ -93,6 +93,25 @@ promotions = Table(
 )
 
 
+promotion_failures = Table(
+    "promotion_failures",
+    metadata,
+    Column("run_id", Uuid, primary_key=True, comment="drawn by the client"),
+    Column("kind", Text, nullable=False),
+    instant("finished_at", default_now=True),
+    Column("who", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("commit", Text, nullable=False),
+    Column("from_environment", Text, nullable=False),
+    Column("from_stamp", Uuid),
+    Column("digest", Text, nullable=False),
+    Column("error", Text, nullable=False, comment="what the person was told"),
+    CheckConstraint("kind IN ('promotion', 'rollback')", name="kind"),
+    info=_OWNER,
+    schema=CONTROL,
+)
+
+
 promotion_undo = Table(
     "promotion_undo",
     metadata,

@@ -96,6 +96,22 @@ def _create_system() -> None:
         schema="control",
     )
     op.create_table(
+        "promotion_failures",
+        sa.Column("run_id", sa.Uuid(), nullable=False, comment="drawn by the client"),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("commit", sa.Text(), nullable=False),
+        sa.Column("from_environment", sa.Text(), nullable=False),
+        sa.Column("from_stamp", sa.Uuid(), nullable=True),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False, comment="what the person was told"),
+        sa.CheckConstraint("kind IN ('promotion', 'rollback')", name=op.f("promotion_failures_kind_check")),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("promotion_failures_pkey")),
+        schema="control",
+    )
+    op.create_table(
         "runs",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
