@@ -86,6 +86,8 @@ def test_daylight_saving_does_not_move_the_wall_clock() -> None:
         (";TZID=Pacific Standard Time:20260306T200000", "", "America/Los_Angeles"),
         (";TZID=Mars/Olympus:20260306T200000", "", "Mars/Olympus"),
         (";TZID=Mars/Olympus:20260306T200000", "X-WR-TIMEZONE:America/Vancouver", "America/Vancouver"),
+        (";TZID=America:20260306T200000", "X-WR-TIMEZONE:America/Vancouver", "America/Vancouver"),
+        (f";TZID={'Ä' * 200}:20260306T200000", "X-WR-TIMEZONE:America/Vancouver", "America/Vancouver"),
         (
             ";TZID=Here:20260306T200000",
             HERE,

@@ -197,6 +197,12 @@ def test_a_script_that_is_no_json_is_a_reject_and_the_others_stay() -> None:
     assert isinstance(good, Sighting)
 
 
+def test_half_a_character_is_left_out() -> None:
+    """JSON may write half of a surrogate pair, which no encoding and no database knows."""
+    found = one(name="Salsa \ud83d")
+    assert found.name == "Salsa "
+
+
 def test_line_breaks_inside_json_texts_are_forgiven() -> None:
     """Hand-written JSON-LD often breaks its lines within a text."""
     page = (

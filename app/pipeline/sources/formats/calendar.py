@@ -5,7 +5,7 @@ import re
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import islice
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ import recurring_ical_events
 from icalendar.error import GloballyUniqueTZIDGuessed
 from icalendar.prop import vBroken
 from icalendar.timezone import tzp
+from icalendar.timezone.zoneinfo import ZONEINFO
 
 from app.pipeline.event import Reject, Sighting
 from app.pipeline.sources.formats.moments import offset_name
@@ -55,7 +56,7 @@ def read_calendar(text: str, origin: Origin, first: date, last: date) -> Iterato
         SourceError: it is not a calendar.
     """
     # icalendar keeps the zones that one calendar defines for all others: two strangers' `Local` must not mix.
-    tzp.use_default()
+    tzp.use(_Zones())
     try:
         with warnings.catch_warnings(action="ignore", category=GloballyUniqueTZIDGuessed):
             components = icalendar.Calendar.from_ical(text, multiple=True)
@@ -65,6 +66,16 @@ def read_calendar(text: str, origin: Origin, first: date, last: date) -> Iterato
     if not calendars:
         raise origin.failure("is not an iCalendar: it holds no VCALENDAR")
     return origin.distinct(_findings(calendars, origin, first, last))
+
+
+class _Zones(ZONEINFO):
+    """IANA's zones; a name that no file can have is as unknown as one that no file has."""
+
+    def timezone(self, name: str) -> tzinfo | None:
+        try:
+            return super().timezone(name)
+        except OSError:  # `America`, which is a directory, or a name of a thousand characters
+            return None
 
 
 def _findings(

@@ -142,7 +142,8 @@ def _reference(item: Item, page: str, name: str, start: Moment, venue: _Venue) -
     day = start.day.isoformat()
     if identity and urlsplit(identity).path.strip("/"):
         return f"{identity} {day}"
-    return hashlib.sha256(f"{name}\x1f{day}\x1f{start.clock}\x1f{venue.location}".encode()).hexdigest()
+    told = f"{name}\x1f{day}\x1f{start.clock}\x1f{venue.location}"
+    return hashlib.sha256(told.encode(errors="replace")).hexdigest()
 
 
 def _link(item: Item, base: str) -> str:
