@@ -92,7 +92,8 @@ class Sighting:
 
     def __post_init__(self) -> None:
         """Take out what cannot be stored; refuse what cannot be an event."""
-        if _UNSTORABLE.search("".join(filter(None, _texts_of(self)))):
+        together = "".join(filter(None, _texts_of(self)))
+        if not together.isprintable() and _UNSTORABLE.search(together):
             for field in _TEXTS:
                 object.__setattr__(self, field, _storable(getattr(self, field)))
         if self.notes:

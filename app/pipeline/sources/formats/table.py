@@ -65,7 +65,10 @@ def _rows(text: str, origin: Origin) -> Iterator[Sighting | Reject]:
             wrong = f"{len(fields)} fields under {len(header)} column names"
             yield origin.reject(wrong, ",".join(fields), line)
         elif any(fields):
-            row = {name: _said(field) for name, field in zip(header, fields, strict=True)}
+            row = {
+                name: "" if len(text) <= _LONGEST_NOTHING and text.lower() in _NOTHING else text
+                for name, text in zip(header, map(str.strip, fields), strict=True)
+            }
             yield _event(row, origin, line, fields)
 
 
@@ -110,8 +113,3 @@ def _clock(text: str, day: date, notes: list[str]) -> tuple[date, time | None]:
     if days:
         notes.append(f"{text} read as {clock:%H:%M} of the next day")
     return day + timedelta(days=days), clock
-
-
-def _said(field: str) -> str:
-    text = field.strip()
-    return "" if len(text) <= _LONGEST_NOTHING and text.lower() in _NOTHING else text

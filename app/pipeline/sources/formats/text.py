@@ -51,7 +51,7 @@ def plain(text: str) -> str:
     text = _unmarked(text)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if _RAGGED.search(text):
+    if (not text.isprintable() or "  " in text) and _RAGGED.search(text):
         text = _BLANK_LINES.sub("\n\n", _LINE_END.sub("\n", _BLANKS.sub(" ", text)))
     return text.strip()
 
