@@ -83,15 +83,13 @@ def group(drafts: list[Draft]) -> list[list[Draft]]:
 def compare_all(drafts: list[Draft]) -> Day:
     """What the rules say of the drafts of one day."""
     alike: dict[tuple[object, ...], list[Draft]] = defaultdict(list)
-    for draft in drafts:
+    # In a fixed order, members and nodes alike: that of the drafts must not matter.
+    for draft in sorted(drafts, key=_KEY):
         where = draft.venue.key if draft.venue else draft.url
         if where is None and not name_of(draft.name).own:
             where = draft.key
         alike[fold(draft.name), draft.start_time, where].append(draft)
-    # Members in a fixed order, and the nodes by their first: the order of the drafts must not matter.
-    day = Day(
-        sorted((sorted(members, key=_KEY) for members in alike.values()), key=lambda members: members[0].key)
-    )
+    day = Day(list(alike.values()))
     for one, other in _candidates([members[0] for members in day.nodes]):
         match = compare(day.nodes[one][0], day.nodes[other][0])
         if match.verdict is Verdict.SAME:
