@@ -1,6 +1,6 @@
 """Duplicates: which sightings become one event, under which key, and what a merged event says."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import permutations
@@ -23,7 +23,7 @@ from tests.sightings import NOW, Saying, names, one_source, run_all, sighting, w
 PAIRS = pairs()
 
 
-def drafted(says: Sequence[Sighting], first_seen: datetime = NOW) -> list[Draft]:
+def drafted(says: Iterable[Sighting], first_seen: datetime = NOW) -> list[Draft]:
     """The drafts of sightings, each under its reference as its key."""
     return drafts_of(
         Seen(said.reference, identity_of(said), first_seen, live=True, said=said) for said in says

@@ -1,6 +1,7 @@
 """Matching: what of a name, a place and a link tells whether two listings are one event."""
 
 from dataclasses import replace
+from datetime import time
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,12 @@ from app.pipeline.draft import Venue
 from app.pipeline.matching import Verdict, compare
 from app.pipeline.naming import name_of
 from app.pipeline.pages import is_one_event, page_of
+from app.pipeline.spelling import is_one_word
+from app.pipeline.stages.deduplicate import group
+from app.pipeline.timetable import timetable_of
 from app.pipeline.whereabouts import Nearness, nearness
 from benchmarks.duplicates import found_same, pairs
+from tests.sightings import sighting
 from tests.test_pipeline_duplicates import drafted
 
 
@@ -25,6 +30,12 @@ from tests.test_pipeline_duplicates import drafted
         ("Z O U K Night", "zouk night"),
         ("Dance Party 19+ $10", "dance party"),
         ("Postponed", "postponed"),
+        ("Salsa L1 wk 3 of 6", "salsa level 1 week 3"),
+        ("Mambo Class - 2 spots left for followers!", "mambo class"),
+        ("Bal folk du samedi 18 juillet", "dance folk du saturday"),
+        ("Tango en la playa", "tango en la beach"),
+        ("Blues Bash (doors 7:30, lesson 8, dance 9)", "blues party"),
+        ("Blues lesson 8pm", "blues class"),
         ("9:30 pm", "9 30 pm"),
     ],
 )
@@ -39,7 +50,8 @@ def test_any_text_can_be_taken_apart(written: str) -> None:
     name = name_of(written)
     assert name.own <= set(name.telling)
     assert name.compact == "".join(name.text.split())
-    assert (name.is_lesson, name.numbers, name.rooms, name.asides, name.styles, name.lasting) is not None
+    assert (name.is_lesson, name.numbers, name.rooms, name.asides, name.styles, name.hours) is not None
+    assert set(name.lasting_text.split()) <= name.telling
 
 
 @pytest.mark.parametrize(
@@ -57,6 +69,76 @@ def test_a_lesson_that_is_included_makes_no_lesson_of_an_evening(written: str, i
     assert name_of(written).is_lesson is is_lesson
 
 
+@pytest.mark.parametrize(
+    ("written", "hours"),
+    [
+        ("Orquesta Fuego (doors 8, show 9:30)", {480, 570}),
+        ("6:30pm lesson / 7:30pm dance", {390, 450}),
+        ("Swing in the Park with a lesson at noon", {0}),
+        ("Salsa Level 2", set()),
+        ("Salsa Social", set()),
+    ],
+)
+def test_the_hours_that_a_name_says_are_read(written: str, hours: set[int]) -> None:
+    """In minutes after noon or midnight; a level is no hour."""
+    assert timetable_of(written).hours == hours
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_one"),
+    [
+        ("society", "societies", True),
+        ("kizomba", "kizombe", True),
+        ("rumba", "zumba", False),
+        ("lvl", "level", True),
+        ("two", "2", True),
+        ("roja", "rosa", False),
+        ("leaders", "followers", False),
+    ],
+)
+def test_one_word_is_known_in_other_spellings(one: str, other: str, is_one: bool) -> None:  # noqa: FBT001 - a table's column
+    """Cut off, inflected, misspelled but for its first letter, or abbreviated."""
+    assert is_one_word(one, other) is is_one
+    assert is_one_word(other, one) is is_one
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "verdict"),
+    [
+        (("Vancouver Zouk Congress Party", "20:00"), ("VZC Party", "20:00"), Verdict.SAME),
+        (("Country Night: lesson and open dance", "19:00"), ("Country Night", "20:00"), Verdict.SAME),
+        (("Country Night: lesson and open dance", "20:00"), ("Country Lesson", "19:00"), Verdict.DIFFERENT),
+        (("Blues Bash", "20:00"), ("Blues Bash (doors 7:30, band 9)", "21:00"), Verdict.SAME),
+        (("Ball of Kids", "20:00"), ("Ball", "20:00"), Verdict.DIFFERENT),
+        (("Bachata for Followers", "20:00"), ("Bachata", "20:00"), Verdict.DIFFERENT),
+        (("Intermediate Salsa", "20:00"), ("Salsa Social", "20:00"), Verdict.DIFFERENT),
+        (("Salsa Cruise, boarding A", "20:00"), ("Salsa Cruise, boarding B", "20:00"), Verdict.DIFFERENT),
+        (("Pirate Contra", "20:00"), ("Disco Contra", "20:00"), Verdict.UNSURE),
+    ],
+)
+def test_what_two_names_say_at_one_place_decides(
+    one: tuple[str, str], other: tuple[str, str], verdict: Verdict
+) -> None:
+    """Initials, timetables and what comes first join; for whom, what is taught and a letter tell apart."""
+    left, right = drafted(
+        sighting(name, reference=source, source=source, start_time=time.fromisoformat(hour))
+        for (name, hour), source in ((one, "calendar"), (other, "export"))
+    )
+    assert compare(left, right).verdict is verdict
+    assert compare(right, left).verdict is verdict
+
+
+def test_a_name_that_says_it_moved_bridges_two_places_of_one_town() -> None:
+    """Unless its name is so common that only a place makes it an event."""
+    hall, park = "Moose Hall, 1200 Bay St, Victoria, BC", "Beacon Hill Park, Victoria, BC"
+    for name, expected in (("Sapphire Swing", 1), ("Swing Dance", 2)):
+        says = [
+            sighting(name, reference="1", location=hall),
+            sighting(f"{name} - NEW VENUE", reference="2", source="export", location=park),
+        ]
+        assert len(group(drafted(says))) == expected
+
+
 def _venue(key: str, name: str, street: str | None = None, city: str | None = None) -> Venue:
     return Venue(key=key, name=name, street=street, city=city)
 
@@ -72,6 +154,9 @@ def _venue(key: str, name: str, street: str | None = None, city: str | None = No
         (("Legion Hall", None, "Sidney"), ("Legion Hall", None, "Duncan"), "APART"),
         (("Anza Club", None, None), ("3 W 8th Ave", "3 W 8th Ave", "Vancouver"), "OPEN"),
         (("Moose Hall", None, "Victoria"), ("Victoria", None, None), "OPEN"),
+        (("Rotary Centre for the Arts", "421 Cawston Ave", "Kelowna"), ("RCA", None, "Kelowna"), "LIKELY"),
+        (("Sidney Bowling & Community Hall", None, "Sidney"), ("Sidney Community Hall", None, None), "LIKELY"),
+        (("Kits Beach", None, "Vancouver"), ("Kitsilano Beach", None, None), "LIKELY"),
         (("Polish Hall", None, "Vancouver"), ("Russian Hall", None, "Vancouver"), "ELSEWHERE"),
     ],
 )  # fmt: skip

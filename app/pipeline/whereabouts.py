@@ -9,6 +9,7 @@ from typing import Final
 from rapidfuzz.fuzz import ratio
 
 from app.pipeline.draft import Venue
+from app.pipeline.spelling import INITIALS, SHORT, initials_of, is_one_word, spelled_out
 from app.pipeline.text import fold
 from app.pipeline.vocabulary import load
 
@@ -56,7 +57,10 @@ class Place:
         street: first words of the street, without its kind and direction.
         direction: east of something, or west; blank when not said.
         words: of its name, those that not every venue has; none when it is only an address or a city.
-        name: its name's letters.
+        all_words: of its name.
+        name: its name, folded.
+        letters: its name's letters.
+        blocks: what its name shares with that of the same place told otherwise: beginnings of words, initials.
         address: what two spellings of an address have in common; blank without one.
     """
 
@@ -65,7 +69,10 @@ class Place:
     street: str
     direction: str
     words: frozenset[str]
+    all_words: frozenset[str]
     name: str
+    letters: str
+    blocks: frozenset[str] = frozenset()
     address: str = ""
 
 
@@ -75,7 +82,7 @@ def place_of(venue: Venue) -> Place:
     name = fold(venue.name)
     city = venue.city
     if name in _CITIES:
-        return Place(city or _CITIES[name], None, "", "", frozenset(), "")
+        return Place(city or _CITIES[name], None, "", "", frozenset(), frozenset(), "", "")
     found = _ADDRESS.search(venue.street or "") or _ADDRESS.search(venue.name)
     number, street, direction = None, "", ""
     if found:
@@ -96,9 +103,18 @@ def place_of(venue: Venue) -> Place:
         street,
         direction,
         telling or frozenset(words_of_name),
+        frozenset(words_of_name),
+        name,
         name.replace(" ", ""),
+        _blocks(words_of_name, telling),
         f"{number} {street[:3]}" if number else "",
     )
+
+
+def _blocks(words: list[str], telling: frozenset[str]) -> frozenset[str]:
+    initials = initials_of(words)[1]
+    blocks = {word[:INITIALS] for word in telling or words}
+    return frozenset({*blocks, initials[:INITIALS]} if len(initials) >= INITIALS else blocks)
 
 
 @lru_cache(maxsize=100_000)
@@ -136,7 +152,28 @@ def _alike(left: Place, right: Place) -> bool:
     numbers = [{word for word in place.words if word.isdecimal()} for place in (left, right)]
     if all(numbers) and numbers[0].isdisjoint(numbers[1]):
         return False
-    if ratio(left.name, right.name) >= _SPELLING:
+    if ratio(left.letters, right.letters) >= _SPELLING:
+        return True
+    if left.words == left.all_words or right.words == right.all_words:
+        few, many = sorted((left.all_words, right.all_words), key=len)
+        if len(few) > 1 and few < many:
+            return True
+    if _has_initials(left, right) or _has_initials(right, left):
         return True
     short, long = sorted((left.words, right.words), key=len)
-    return all(any(ratio(word, yours) >= _SPELLING for yours in long) for word in short)
+    return all(any(_one_word(word, yours) for yours in long) for word in short)
+
+
+def _has_initials(one: Place, other: Place) -> bool:
+    """Whether one is only the initials of the other: RCA, Rotary Centre for the Arts."""
+    return any(len(word) >= INITIALS and spelled_out(word, other.name.split()) for word in one.words)
+
+
+def _one_word(one: str, other: str) -> bool:
+    """Whether two words of places are one; people shorten those further: Kits, Kitsilano."""
+    short, long = sorted((one, other), key=len)
+    return (
+        ratio(one, other) >= _SPELLING
+        or (len(short) >= SHORT and long.startswith(short))
+        or (len(short) <= SHORT and is_one_word(one, other))
+    )

@@ -17,6 +17,7 @@ from app.pipeline.questions import Question, Topic
 from app.pipeline.stage import Context, Work, ask
 from app.pipeline.text import digest, fold
 from app.pipeline.whereabouts import place_of
+from app.pipeline.wording import is_moved
 
 _KEY: Final = attrgetter("key")
 _LARGEST_BLOCK: Final = 40
@@ -160,6 +161,8 @@ def _candidates(drafts: list[Draft]) -> list[tuple[int, int]]:
             continue
         venues[draft.venue.key].append(index)
         place = place_of(draft.venue)
+        if is_moved(draft.name):
+            without_place.add(index)
         if place.address:
             addresses[place.address].append(index)
         elif place.words:
@@ -179,7 +182,7 @@ def _candidates(drafts: list[Draft]) -> list[tuple[int, int]]:
 
 
 def _place_words(draft: Draft) -> Iterable[str]:
-    return {word[:3] for word in place_of(draft.venue).words} if draft.venue else ()
+    return place_of(draft.venue).blocks if draft.venue else ()
 
 
 def _name_words(draft: Draft) -> Iterable[str]:
