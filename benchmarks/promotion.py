@@ -106,7 +106,7 @@ def _ours(made: Bench) -> tuple[list[str], list[list[str]]]:
     for share in (0.001, 0.01, 0.1):
         for full in (False, True):
             name = f"{share:.1%} changed, {'nothing known' if full else 'after a promotion'}"
-            turns = times if share >= 0.1 else max(3, times)  # noqa: PLR2004 - long ones once
+            turns = times if share >= 0.1 else max(3, times)
             line(name, partial(made.promote, full=full), partial(changed, share), turns)
     for full in (False, True):
         made.change(0.01)
