@@ -2,14 +2,19 @@
 
 import json
 import subprocess
+import time
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from app.cli.consent import ConsentMissingError
+from app.cli.promote import promote_after_run
+from app.errors import Refused
 from app.promotion import report
 from app.promotion.plan import Plan, Strategy, seed_of
-from tests.commands import dance
+from settings import Settings
+from tests.commands import DEADLINE, dance
 from tests.postgres import Trio
 from tests.promoting import CHANGES, scene, seed_events
 
@@ -256,3 +261,20 @@ def test_a_table_that_differs_in_every_row_is_sent_whole(trio: Trio) -> None:
         outcome = here.assert_promotes()
         assert outcome.plan.tables[0].strategy is Strategy.WHOLE
         assert outcome.plan.tables[0].difference.counts == (0, 54_995, 1)
+
+
+def test_a_promotion_without_changes_leaves_no_session_behind(trio: Trio) -> None:
+    """What was opened to write is closed when there is nothing to write, and when nobody consents."""
+    variables = trio.environ(1) | {"PROMOTE_TO": str(uuid4())}
+    assert not promote_after_run(Settings.from_environ(variables), run_id=None)
+    trio.query("local", seed_events(5))
+    with pytest.raises(Refused):
+        promote_after_run(Settings.from_environ(variables), run_id=None)
+    others = (
+        "SELECT application_name FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    end = time.monotonic() + DEADLINE  # a server ends a session a moment after its client
+    while trio.query("render_prod", others) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not trio.query("render_prod", others)

@@ -186,16 +186,19 @@ def run(where: Places, request: Request, *, confirm: str | None) -> bool:
 
         # One connection for the plan and the change: another would cost a laptop a dozen round trips.
         production = where.writable()
-        outcome = promote.promote(
-            where.source,
-            production,
-            lambda: production,
-            request,
-            origin=origin(),
-            consent=consent,
-            limits=limits_of(where.settings),
-            seed=seed,
-        )
+        try:
+            outcome = promote.promote(
+                where.source,
+                production,
+                lambda: production,
+                request,
+                origin=origin(),
+                consent=consent,
+                limits=limits_of(where.settings),
+                seed=seed,
+            )
+        finally:
+            production.dispose()
     if outcome.changed:
         typer.echo(report.done(outcome.plan, outcome.seconds))
     else:
