@@ -262,7 +262,8 @@ def _fill(staging: Staging, promotion: int, hashing: Hashing) -> str:
     names = [f"c{n}" for n in range(len(relation.columns))]
     hash_ = hashing.of(relation, names, texts="before")
     return (
-        f"INSERT INTO {staging.rows} SELECT {', '.join(names)}, {hash_}, key, is_new FROM (SELECT {values}, k.before, k.key,"
-        f" k.operation = 'delete' AS is_new FROM {_undo(relation, promotion, ('update', 'delete'))} AS k) AS r;"
-        f" INSERT INTO {staging.gone} SELECT k.key FROM {_undo(relation, promotion, ('insert',))} AS k;"
+        f"INSERT INTO {staging.rows} SELECT {', '.join(names)}, {hash_}, key FROM (SELECT {values}, k.before, k.key"
+        f" FROM {_undo(relation, promotion, ('update', 'delete'))} AS k) AS r;"
+        f" INSERT INTO {staging.gone} SELECT t.tableoid, t.ctid FROM {relation.quoted} AS t"
+        f" JOIN {_undo(relation, promotion, ('insert',))} AS k ON {relation.matches('t', 'k')};"
     )

@@ -1,4 +1,4 @@
-"""Temporary tables of the destination's session: the rows to write and the keys to delete."""
+"""Temporary tables of the destination's session: rows to write, and where the rows to replace and to delete are."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,18 +35,23 @@ class Staging:
 
     @property
     def rows(self) -> str:
-        """The table of rows to write: c0, c1, ... as sent, hash, key, is_new."""
+        """The table of rows to write: c0, c1, ... as sent, hash, key."""
         return f"pg_temp.promoted_{self.number}"
 
     @property
+    def found(self) -> str:
+        """The table of those that differ from what is there: staged place, key, hash, and the row's place or null."""
+        return f"pg_temp.found_{self.number}"
+
+    @property
     def gone(self) -> str:
-        """The table of keys to delete."""
+        """The table of the places of rows to delete."""
         return f"pg_temp.gone_{self.number}"
 
     def create(self, hashing: Hashing) -> str:
-        """SQL that makes both, with the keys to delete.
+        """SQL that makes them, with the rows to delete.
 
-        They are found by the hashes of key and row that the plan saw; what is there later is checked under the lock.
+        These are found by the hashes of key and row that the plan saw; what is there later is checked under the lock.
         """
         if self.table.strategy is Strategy.FIRST:
             return ""
@@ -58,13 +63,14 @@ class Staging:
         hashes = bigint_array(deleted.column(0))
         # OFFSET 0: rows are hashed only where their keys are those.
         fill = (
-            f" INSERT INTO {self.gone} SELECT key FROM (SELECT {relation.key_text('t')} AS key, {hashing.key(relation, 't')} AS k,"
-            f" {hashing.row(relation, 't')} AS h FROM {relation.quoted} AS t WHERE {hashing.key(relation, 't')} = ANY ({hashes})"
+            f" INSERT INTO {self.gone} SELECT part, at FROM (SELECT t.tableoid AS part, t.ctid AS at,"
+            f" {hashing.key(relation, 't')} AS k, {hashing.row(relation, 't')} AS h"
+            f" FROM {relation.quoted} AS t WHERE {hashing.key(relation, 't')} = ANY ({hashes})"
             f" OFFSET 0) AS r JOIN unnest({hashes}, {bigint_array(deleted.column(1))}) AS d(k, h) USING (k, h);"
         )
         return (
-            f"CREATE TEMP TABLE promoted_{self.number} ({columns}, hash bigint, key text, is_new boolean)"
-            f" ON COMMIT DROP; CREATE TEMP TABLE gone_{self.number} (key text) ON COMMIT DROP;"
+            f"CREATE TEMP TABLE promoted_{self.number} ({columns}, hash bigint, key text)"
+            f" ON COMMIT DROP; CREATE TEMP TABLE gone_{self.number} (part oid, at tid) ON COMMIT DROP;"
             f"{fill if deleted else ''}"
         )
 
@@ -76,15 +82,12 @@ class Staging:
         if self.table.strategy is Strategy.FIRST:
             yield f"SELECT {relation.sent('t')} {rows}"
         elif self.table.strategy is Strategy.WHOLE:
-            yield f"{read}, NULL::boolean {rows}"
+            yield f"{read} {rows}"
         else:
             difference = self.table.difference
-            for places, is_new in (
-                (difference.inserted.column(2), True),
-                (difference.updated.column(3), False),
-            ):
+            for places in (difference.inserted.column(2), difference.updated.column(3)):
                 for at in range(0, len(places), _AT_ONCE):
-                    yield f"{read}, {is_new} {rows} WHERE {relation.at_places('t', places[at : at + _AT_ONCE])}"
+                    yield f"{read} {rows} WHERE {relation.at_places('t', places[at : at + _AT_ONCE])}"
 
     @property
     def into(self) -> str:
@@ -100,19 +103,38 @@ class Staging:
 
     @property
     def matches(self) -> str:
-        """SQL: row `t` has the key of the staged row `s`, and in the same words: `Abc` may equal `abc`."""
+        """SQL: row `t` has the key of the staged row `s`, and in the same words: `Abc` may equal `abc`, also by its collation."""
         relation = self.table.relation
         same = " AND ".join(f"t.{c.quoted} = {self.value(c)}" for c in relation.of(relation.key))
-        return f"{same} AND {relation.key_text('t')} = s.key"
+        return f'{same} AND {relation.key_text("t")} COLLATE "C" = s.key'
 
-    def analyze(self) -> str:
-        """SQL that lets the planner know how many rows wait and which keys they have."""
+    def find(self, hashing: Hashing) -> str:
+        """SQL that finds the rows to replace, once, before the lock is taken.
+
+        From here on their table cannot be rewritten, and under the lock no row may be younger than the plan: whatever
+        is at these places then is what was found.
+        """
         if self.table.strategy is Strategy.FIRST:
             return ""
-        relation = self.table.relation
+        relation, whole = self.table.relation, self.table.strategy is Strategy.WHOLE
         names = [column.name for column in relation.columns]
         keys = ", ".join(f"c{names.index(name)}" for name in relation.key)
-        return f"ANALYZE {self.rows} ({keys}); ANALYZE {self.gone};"
+        differ = f" WHERE t.ctid IS NULL OR {hashing.row(relation, 't')} <> s.hash"
+        gone = (
+            f" INSERT INTO {self.gone} SELECT t.tableoid, t.ctid FROM {relation.quoted} AS t"
+            f" WHERE NOT EXISTS (SELECT FROM {self.rows} AS s WHERE {self.matches});"
+        )
+        return (
+            f"ANALYZE {self.rows} ({keys}); CREATE TEMP TABLE found_{self.number} ON COMMIT DROP AS"
+            f" SELECT s.ctid AS staged, s.key, s.hash, t.tableoid AS part, t.ctid AS at FROM {self.rows} AS s"
+            f" LEFT JOIN {relation.quoted} AS t ON {self.matches}{differ if whole and self.table.unchanged else ''};"
+            f"{gone if whole and self.table.deleted else ''} ANALYZE {self.found}; ANALYZE {self.gone};"
+        )
+
+    @property
+    def at(self) -> str:
+        """SQL: row `t` was found for the staged row `s`, as `f` says."""
+        return "t.ctid = f.at AND t.tableoid = f.part AND s.ctid = f.staged"
 
 
 def stagings(tables: Sequence[TablePlan], destination: Mapping[str, Relation]) -> list[Staging]:
