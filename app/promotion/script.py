@@ -1,4 +1,4 @@
-"""The one message that changes production: lock, check, undo images, apply, verify, ledger, COMMIT.
+"""The one message that changes production: undo images, lock, check, apply, verify, ledger, COMMIT.
 
 It needs no client while the lock is held, so the lock's time does not depend on the round trip and a client
 that dies cannot leave it held.
@@ -49,7 +49,9 @@ def message(
     full: bool = False,
     before_commit: str = "",
 ) -> str:
-    """Everything from LOCK to COMMIT.
+    """Everything from finding the rows to COMMIT.
+
+    What is read before the lock is what is there under it, or the check finds that it is not.
 
     Args:
         entry: the ledger's row.
@@ -61,11 +63,12 @@ def message(
         before_commit: more SQL for the end of the transaction's block.
     """
     steps = [
-        lock(stagings, limits),
         f"{entry.insert()} RETURNING id INTO _promotion;",
         entry.insert_run(),
-        *(_unchanged(staging, destination) for staging in stagings),
         *(_undo(staging) for staging in stagings),
+        forget(limits),
+        lock(stagings, limits),
+        *(_unchanged(staging, destination) for staging in stagings),
         *(park(staging) for staging in stagings if staging.parking and staging.table.updated),
         change_all(stagings, hashing),
         *(_counted(staging) for staging in stagings),
@@ -73,7 +76,6 @@ def message(
         *(verified(staging, hashing, f"NOT {_older(destination)}", full=full) for staging in stagings),
         *(sequences(staging) for staging in stagings if staging.table.inserted),
         before_commit,
-        forget(limits),
         remember(),
     ]
     counters = " ".join(
@@ -181,8 +183,9 @@ def sequences(staging: Staging) -> str:
 def forget(limits: Limits) -> str:
     """SQL that drops the undo images of promotions that are too old."""
     return (
-        "DELETE FROM control.promotion_undo WHERE promotion_id IN"
-        f" (SELECT id FROM control.promotions ORDER BY id DESC OFFSET {limits.keep});"
+        # Not IN: that reads every image.
+        "DELETE FROM control.promotion_undo WHERE promotion_id <="
+        f" (SELECT id FROM control.promotions ORDER BY id DESC OFFSET {limits.keep} LIMIT 1);"
     )
 
 
