@@ -24,7 +24,7 @@ def contradict(left: Name, right: Name, gap: int | None) -> bool:
         return False
     if left.is_only and right.is_only and left.is_only != right.is_only:
         return True
-    if (gap or 0) > _LIMITS["lesson_minutes"] and (
+    if (gap or 0) >= _LIMITS["lesson_minutes"] and (
         left.is_lesson != right.is_lesson or left.asides != right.asides
     ):
         return True
