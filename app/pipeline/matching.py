@@ -11,6 +11,7 @@ from app.pipeline.pages import is_one_event, page_of
 from app.pipeline.resemblance import (
     are_joined,
     contradict,
+    differ_in_kind,
     each_has_its_own,
     lasting_likeness,
     likeness,
@@ -83,9 +84,11 @@ def compare(one: Draft, other: Draft) -> Match:
     if gap is not None and gap > _LIMITS["late_minutes"]:
         return _NO
     left, right = name_of(one.name), name_of(other.name)
+    if contradict(left, right):
+        return _NO
     if gap and _is_explained(gap, one, other):
         gap = 0
-    if contradict(left, right, gap):
+    if gap and gap >= _LIMITS["lesson_minutes"] and differ_in_kind(left, right):
         return _NO
     pair = _Pair(one, other, left, right, gap)
     needed = _needed(pair)
@@ -126,9 +129,10 @@ def _needed(pair: _Pair) -> int:
     page = pair.page
     is_common = not (left.own and right.own)
     near = nearness(one.venue, other.venue) if one.venue and other.venue else Nearness.OPEN
+    is_at_once = gap is not None and gap <= _LIMITS["lesson_minutes"]
+    if is_at_once and near >= Nearness.OPEN and page and is_one_event(page):
+        return _LIMITS["event_page"]
     if near is Nearness.SAME or near is Nearness.LIKELY:
-        if page and is_one_event(page) and gap is not None and gap <= _LIMITS["lesson_minutes"]:
-            return _LIMITS["event_page"]
         needed = _LIMITS["same_venue"] if near is Nearness.SAME else _LIMITS["likely_venue"]
     elif near is Nearness.OPEN:
         needed = _NEVER if is_common and not page else _LIMITS["unknown_venue"]

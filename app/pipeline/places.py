@@ -38,6 +38,9 @@ _ZONES: Final[dict[str, str]] = load("clock")["regions"]
 
 _CANADIAN: Final = re.compile(r"\b([ABCEGHJ-NPRSTVXY]\d[A-Z])[ -]?(\d[A-Z]\d)\b", re.IGNORECASE)
 _STREET: Final = re.compile(r"(?:#?\d+[A-Za-z]?\s*[-\u2013]\s*)?\d+[A-Za-z]?\s+\S.*")
+_NUMBER_APART: Final = re.compile(
+    r"(?<!\w)(\d{1,5}), (?=(?:rue|av|avenue|boul|boulevard|chemin|ch)\b)", re.IGNORECASE
+)
 _UNIT: Final = re.compile(
     r"^(?:(?:unit|suite|ste|apt|room|rm)\s*\S+\s*[-,]?\s*|#?\w+\s*[-\u2013]\s*)(?=\d)", re.IGNORECASE
 )
@@ -102,12 +105,17 @@ def _means(place: Described, addresses: dict[str, set[str]]) -> str:
     for name in _name_keys(place):
         if len(found := addresses.get(name, set())) == 1:
             return next(iter(found))
-    return f"name {fold(place.name)}, {fold(place.city or '')}"
+    return f"name {_first(place)}, {fold(place.city or '')}"
 
 
 def _name_keys(place: Described) -> list[str]:
-    name = fold(place.name)
+    name = _first(place)
     return [f"{name}, {fold(place.city)}", name] if place.city else [name]
+
+
+def _first(place: Described) -> str:
+    """The first part of its name, by which it is known: what it is in is not always said."""
+    return fold(place.name.partition(",")[0])
 
 
 def _address(place: Described) -> str:
@@ -208,7 +216,7 @@ def _alias(place: Described) -> dict[str, Any] | None:
 def _parse(location: str) -> Described:
     """A place out of one line: name, street, city, region, postal code, country, separated by commas."""
     postal_code = _postal(location)
-    text = _CANADIAN.sub(" ", location)
+    text = _NUMBER_APART.sub(r"\1 ", _CANADIAN.sub(" ", location))
     parts = [part.strip(" .-\u2013") for part in re.split(r"[,\n;|•]|\s[-\u2013]\s(?=\d)", text)]
     parts = [part for part in parts if part]
     country = region = city = street = None
@@ -226,16 +234,24 @@ def _parse(location: str) -> Described:
         else:
             break
         parts.pop()
+    at = len(parts)
     for index, part in enumerate(parts):
         if _STREET.fullmatch(part) and (index > 0 or len(parts) == 1 or not _STREET.fullmatch(parts[1])):
-            street = parts.pop(index)
+            street, at = parts.pop(index), max(index, 1)
             if city is None and region is not None and index < len(parts):
                 city = parts.pop()
             break
     return Described(
-        name=parts[0] if parts else "", street=street, city=city, region=region, postal_code=postal_code,
+        name=_whole_name(parts[:at]), street=street, city=city, region=region, postal_code=postal_code,
         country=country or (_COUNTRY_OF.get(region) if region else None),
     )  # fmt: skip
+
+
+def _whole_name(parts: list[str]) -> str:
+    """A hall and what it is in: Studio A, Ritmo House; a name that is known needs no more."""
+    if not parts or fold(parts[0]) in _ALIASES or fold(parts[0]) in _NOWHERE:
+        return parts[0] if parts else ""
+    return ", ".join(parts[:2])
 
 
 def _postal(text: str) -> str | None:

@@ -12,21 +12,11 @@ from app.pipeline.vocabulary import load
 _LIMITS: Final[dict[str, int]] = load("matching")["thresholds"]
 
 
-def contradict(left: Name, right: Name, gap: int | None) -> bool:
-    """Whether the names tell two events apart, whatever else they share.
-
-    Args:
-        left: one name.
-        right: the other.
-        gap: minutes between the hours of the two; None where one has none.
-    """
+def contradict(left: Name, right: Name) -> bool:
+    """Whether the names tell two events apart, whatever else they share and at whatever hour."""
     if left.compact == right.compact:
         return False
     if left.is_only and right.is_only and left.is_only != right.is_only:
-        return True
-    if (gap or 0) >= _LIMITS["lesson_minutes"] and (
-        left.is_lesson != right.is_lesson or left.asides != right.asides
-    ):
         return True
     if bool(left.asides) != bool(right.asides) or left.exclusive != right.exclusive:
         return True
@@ -40,6 +30,11 @@ def contradict(left: Name, right: Name, gap: int | None) -> bool:
         )
         or _are_lettered(left, right)
     )
+
+
+def differ_in_kind(left: Name, right: Name) -> bool:
+    """Whether one teaches and the other does not, or they are other things around an event."""
+    return left.is_lesson != right.is_lesson or left.asides != right.asides
 
 
 def likeness(left: Name, right: Name) -> int:

@@ -28,8 +28,11 @@ _STREET_WORDS: Final = {
     fold(word): fold(short) for short, words in _VENUES["street_words"].items() for word in (short, *words)
 }
 _DIRECTIONS: Final = frozenset("nesw")
+_STREET_KINDS: Final = frozenset(_VENUES["street_kinds"])
+_SAINT: Final = frozenset({"st", "ste", "saint", "sainte"})
 _ADDRESS: Final = re.compile(
-    r"(?<![\w-])(?:#?\w{1,4}\s?[-\u2013]\s?)?(\d{1,5})\s+(?:block\s+)?((?:[^\W\d_]+\.?|\d+(?:st|nd|rd|th))(?:\s+[^\W_]+\.?){0,3})"
+    r"(?<![\w-])(?:#?\w{1,4}\s?[-\u2013]\s?)?(\d{1,5})\s+(?:block\s+)?"
+    r"((?:[^\W\d_][\w'\u2019-]*\.?|\d+(?:st|nd|rd|th))(?:\s+[^\W_][\w'\u2019-]*\.?){0,3})"
 )
 
 
@@ -60,7 +63,7 @@ class Place:
         all_words: of its name.
         name: its name, folded.
         letters: its name's letters.
-        blocks: what its name shares with that of the same place told otherwise: beginnings of words, initials.
+        blocks: what its name shares with that of the same place told otherwise: beginnings of words, initials, kind.
         address: what two spellings of an address have in common; blank without one.
     """
 
@@ -89,8 +92,7 @@ def place_of(venue: Venue) -> Place:
         number = found[1]
         words = [_STREET_WORDS.get(word, word) for word in fold(found[2]).split()]
         direction = next((word for word in words if word in _DIRECTIONS), "")
-        rest = [word for word in words if word not in _DIRECTIONS]
-        street = rest[0] if rest else ""
+        street = _street(words)
     if found and found.string == venue.name:
         name = fold(venue.name[: found.start()] + " " + venue.name[found.end() :])
     elif venue.street and name == fold(venue.street):
@@ -111,10 +113,22 @@ def place_of(venue: Venue) -> Place:
     )
 
 
+def _street(words: list[str]) -> str:
+    """The word that a street is known by: Jarry of Rue Jarry Est, Laurent of Boulevard Saint-Laurent."""
+    kept = [word for word in words if word not in _DIRECTIONS]
+    named = [word for word in kept if word not in _STREET_KINDS and word not in _SAINT]
+    return (named or kept or [""])[0]
+
+
 def _blocks(words: list[str], telling: frozenset[str]) -> frozenset[str]:
-    initials = initials_of(words)[1]
     blocks = {word[:INITIALS] for word in telling or words}
-    return frozenset({*blocks, initials[:INITIALS]} if len(initials) >= INITIALS else blocks)
+    initials = initials_of(words)[1]
+    if len(initials) >= INITIALS:
+        blocks.add(initials[:INITIALS])
+    kind = sorted(word for word in words if word in _PLAIN and len(word) > INITIALS)
+    if len(kind) > 1:
+        blocks.add(" ".join(kind))
+    return frozenset(blocks)
 
 
 @lru_cache(maxsize=100_000)

@@ -35,9 +35,9 @@ _MONTH: Final = (
 )
 _WHEN: Final = re.compile(
     rf"\b(?:{_MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?|\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH})(?:,?\s+20\d\d)?(?!\w)"
-    r"|\b\d{1,2}(?::\d\d)?\s?[ap]\.?m\b\.?|\b\d{1,2}:\d\d\b"
+    r"|\b\d{1,2}(?::\d\d)?\s?[ap]\.?m\b\.?|\b\d{1,2}:\d\d\b|\b\d{1,2}h(?:\d\d)?\b"
     r"|\b20\d\d(?:\s?[/-]\s?\d\d){0,2}\b|\b\d{1,2}/\d{1,2}\b"
-    r"|[$€£]\s?\d+(?:\.\d\d)?|\(?\b(?:ages\s+)?\d\d\+\)?",
+    r"|[$€£]\s?\d+(?:\.\d\d)?|\b\d+(?:[.,]\d\d)?\s?[$€£]|\(?\b(?:ages\s+)?\d\d\+\)?",
     re.IGNORECASE,
 )
 _HALF: Final = re.compile(r"\b(\d)\.5\b")
