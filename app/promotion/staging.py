@@ -9,7 +9,7 @@ from app.promotion.plan import Strategy, TablePlan
 from app.promotion.quoting import bigint_array
 from app.promotion.relation import Column, Relation
 
-_AT_ONCE: Final = 10_000
+_AT_ONCE: Final = 2_000
 """Rows that one statement names; bounds the client's memory."""
 
 

@@ -12,7 +12,7 @@ from app.promotion.copying import HEADER, TRAILER
 
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 """How binary COPY begins: signature, no flags, no extension."""
-_PIECE: Final = 256 * 1024
+_PIECE: Final = 64 * 1024
 """Bytes handed over at once."""
 _AHEAD: Final = 8
 """Pieces that the source may be ahead of the destination; bounds the client's memory."""
