@@ -14,7 +14,9 @@ from app.pipeline.pages import is_one_event, page_of
 from app.pipeline.spelling import is_one_word
 from app.pipeline.stages.deduplicate import group
 from app.pipeline.timetable import timetable_of
+from app.pipeline.vocabulary import load
 from app.pipeline.whereabouts import Nearness, nearness
+from app.pipeline.wording import is_moved
 from benchmarks.duplicates import SETS, found_same, pairs
 from tests.sightings import sighting
 from tests.test_pipeline_duplicates import drafted
@@ -127,6 +129,13 @@ def test_what_two_names_say_at_one_place_decides(
     )
     assert compare(left, right).verdict is verdict
     assert compare(right, left).verdict is verdict
+
+
+@pytest.mark.parametrize("said", load("matching")["moved"])
+def test_every_notice_of_a_move_is_seen_before_a_name_is_taken_apart(said: str) -> None:
+    """The quick look finds all that the long one does."""
+    assert is_moved(f"Salsa Social: {said.upper()}!")
+    assert name_of(f"Salsa Social: {said.upper()}!").is_moved
 
 
 def test_a_name_that_says_it_moved_bridges_two_places_of_one_town() -> None:

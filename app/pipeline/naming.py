@@ -26,7 +26,10 @@ def _any_of(words: Iterable[str]) -> str:
     return r"\b(?:" + "|".join(sorted(map(re.escape, words), key=len, reverse=True)) + r")\b"
 
 
-_APART: Final = tuple(Phrases(words) for words in _DATA["apart"].values())
+_APART: Final = tuple(
+    (frozenset(word.split()[0] for word in words), Phrases(words)) for words in _DATA["apart"].values()
+)
+_NONE: Final[frozenset[str]] = frozenset()
 _ASIDE: Final = Phrases(_DATA["aside"])
 _FIRST: Final = Phrases(_DATA["first"])
 _LESSONS: Final = Phrases(_DATA["lessons"])
@@ -142,7 +145,10 @@ class Name:
     @cached_property
     def marks(self) -> tuple[frozenset[str], ...]:
         """What tells rooms, levels and kinds apart, by kind."""
-        return tuple(frozenset(phrases.find(self.text)) for phrases in _APART)
+        return tuple(
+            _NONE if firsts.isdisjoint(self.words) else frozenset(phrases.find(self.text))
+            for firsts, phrases in _APART
+        )
 
     @cached_property
     def exclusive(self) -> frozenset[str]:
