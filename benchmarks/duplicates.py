@@ -17,7 +17,7 @@ from app.pipeline.stages.deduplicate import group
 from app.pipeline.stages.normalise import drafts_of
 
 _DATA = Path(__file__).parent / "data"
-SETS = ("duplicates", "later", "heldout", "fresh", "unseen", "control", "blind", "verdict")
+SETS = ("duplicates", "later", "heldout", "fresh", "unseen", "control", "blind", "verdict", "closing", "closing")
 UNSEEN = {
     "later": (0.857, 0.900),
     "heldout": (0.912, 0.669),
