@@ -17,7 +17,7 @@ from app.pipeline.stages.deduplicate import group
 from app.pipeline.stages.normalise import drafts_of
 
 _DATA = Path(__file__).parent / "data"
-SETS = ("duplicates", "later", "heldout", "fresh", "unseen", "control", "blind", "verdict", "closing", "closing")
+SETS = ("duplicates", "later", "heldout", "fresh", "unseen", "control", "blind", "verdict", "closing")
 UNSEEN = {
     "later": (0.857, 0.900),
     "heldout": (0.912, 0.669),
@@ -26,6 +26,7 @@ UNSEEN = {
     "control": (0.944, 0.971),
     "blind": (1.000, 0.807),
     "verdict": (1.000, 0.760),
+    "closing": (1.000, 0.920),
 }
 """Precision and recall when nobody had seen a set's errors, with the rules of that day."""
 _NOW = datetime(2026, 6, 1, tzinfo=UTC)
