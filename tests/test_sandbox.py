@@ -1,6 +1,7 @@
 """The sandbox: a server of its own that is there when it is needed and gone afterwards."""
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.database import embedded
 from app.database.sandbox import Sandbox
 from tests.commands import DEADLINE, PROJECT, dance, environment, hear_interrupts
 from tests.mishaps import MortalServer
@@ -47,6 +49,19 @@ def test_the_callers_own_configuration_does_not_reach_the_sandbox(sandbox: Sandb
     done = dance("sandbox", "run", "dance", "migrate", variables=caller, cwd=place)
     assert done.returncode == 0, done.stderr
     assert "local (127.0.0.1" in done.stdout
+
+
+def test_a_port_that_is_taken_at_the_last_moment_is_given_up(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two servers that start at once find one port free: the second takes another."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        free = embedded.free_port()
+        answers = iter([taken, free])
+        monkeypatch.setattr(embedded, "free_port", lambda _preferred=None: next(answers))
+        sandbox.server.start()
+        assert sandbox.server.port == free
 
 
 def test_the_exit_status_of_the_command_is_the_sandboxs(sandbox: Sandbox, place: Path) -> None:

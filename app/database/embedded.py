@@ -100,7 +100,14 @@ class EmbeddedServer:
         if self.pid is not None:
             return
         self._initialise()
-        port = free_port(self.preferred_port)
+        try:
+            self._launch(free_port(self.preferred_port))
+        except EmbeddedServerError as error:
+            if "could not create any TCP/IP sockets" not in str(error):
+                raise
+            self._launch(free_port())  # somebody took the port after it was found free
+
+    def _launch(self, port: int) -> None:
         parameters = {
             "listen_addresses": "127.0.0.1",
             "port": str(port),
