@@ -9,7 +9,6 @@ from app.database.handles import WritableDatabase
 from app.errors import AppError
 from app.promotion.apply import UnknownOutcomeError
 from app.promotion.ledger import Entry
-from app.promotion.quoting import literal
 
 logger = logging.getLogger(__name__)
 
@@ -37,23 +36,10 @@ def noted(production: WritableDatabase, entry: Entry) -> Iterator[None]:
 
 
 def _note(production: WritableDatabase, entry: Entry, error: str) -> None:
-    said = {
-        "run_id": str(entry.run_id),
-        "kind": entry.kind,
-        "who": entry.origin.who,
-        "host": entry.origin.host,
-        "commit": entry.origin.commit,
-        "from_environment": entry.from_environment,
-        "from_stamp": entry.from_stamp,
-        "digest": entry.digest,
-        "error": error,
-    }
-    names = ", ".join(f'"{name}"' for name in said)
-    values = ", ".join("NULL" if value is None else literal(value) for value in said.values())
     try:
         with production.write() as transaction, transaction.cursor() as cursor:
             cursor.execute(
-                f"INSERT INTO control.promotion_failures ({names}) VALUES ({values}) ON CONFLICT DO NOTHING;"
+                f"{entry.insert_failure(error)} ON CONFLICT DO NOTHING;"
                 " DELETE FROM control.promotion_failures WHERE run_id IN (SELECT run_id"
                 f" FROM control.promotion_failures ORDER BY finished_at DESC OFFSET {_KEPT})"
             )

@@ -49,6 +49,28 @@ class Entry:
 
     def insert(self) -> str:
         """SQL that inserts it."""
+        return self._into(
+            "promotions",
+            {
+                "seed": str(self.seed),
+                "columns": json.dumps(self.columns),
+                "source_as_of": self.source_as_of,
+                "counts": json.dumps(self.counts),
+                "seconds": json.dumps(self.seconds),
+                "overrides": json.dumps(self.overrides),
+                "known": json.dumps(self.known),
+            },
+        )
+
+    def insert_failure(self, error: str) -> str:
+        """SQL that notes that it failed.
+
+        Args:
+            error: what the person was told.
+        """
+        return self._into("promotion_failures", {"error": error})
+
+    def _into(self, table: str, more: Mapping[str, str | None]) -> str:
         values = {
             "run_id": str(self.run_id),
             "kind": self.kind,
@@ -58,17 +80,11 @@ class Entry:
             "from_environment": self.from_environment,
             "from_stamp": self.from_stamp,
             "digest": self.digest,
-            "seed": str(self.seed),
-            "columns": json.dumps(self.columns),
-            "source_as_of": self.source_as_of,
-            "counts": json.dumps(self.counts),
-            "seconds": json.dumps(self.seconds),
-            "overrides": json.dumps(self.overrides),
-            "known": json.dumps(self.known),
+            **more,
         }
         names = ", ".join(f'"{name}"' for name in values)
         constants = ", ".join("NULL" if value is None else literal(value) for value in values.values())
-        return f"INSERT INTO control.promotions ({names}) VALUES ({constants})"
+        return f"INSERT INTO control.{table} ({names}) VALUES ({constants})"
 
     def insert_run(self) -> str:
         """SQL that copies the published run to production's own ledger; its end is this entry's `source_as_of`."""

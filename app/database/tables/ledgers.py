@@ -1,6 +1,6 @@
 """What describes a database itself: its stamp, and who did what to it when."""
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -58,6 +58,19 @@ stage_runs = Table(
 )
 
 
+def _attempt() -> list[Column[Any]]:
+    """What is known of every promotion and rollback, whatever became of it."""
+    return [
+        instant("finished_at", default_now=True),
+        Column("who", Text, nullable=False),
+        Column("host", Text, nullable=False),
+        Column("commit", Text, nullable=False),
+        Column("from_environment", Text, nullable=False),
+        Column("from_stamp", Uuid),
+        Column("digest", Text, nullable=False),
+    ]
+
+
 promotions = Table(
     "promotions",
     metadata,
@@ -70,13 +83,7 @@ promotions = Table(
         comment="drawn by the client: tells whether COMMIT happened",
     ),
     Column("kind", Text, nullable=False, server_default="promotion"),
-    instant("finished_at", default_now=True),
-    Column("who", Text, nullable=False),
-    Column("host", Text, nullable=False),
-    Column("commit", Text, nullable=False),
-    Column("from_environment", Text, nullable=False),
-    Column("from_stamp", Uuid),
-    Column("digest", Text, nullable=False),
+    *_attempt(),
     Column("seed", BigInteger, nullable=False, comment="of the row hashes in promotion_undo"),
     Column("columns", JSONB, nullable=False, comment="by table, in the order of promotion_undo.before"),
     Column("source_as_of", DateTime(timezone=True), comment="end of the source's last finished run"),
@@ -98,13 +105,7 @@ promotion_failures = Table(
     metadata,
     Column("run_id", Uuid, primary_key=True, comment="drawn by the client"),
     Column("kind", Text, nullable=False),
-    instant("finished_at", default_now=True),
-    Column("who", Text, nullable=False),
-    Column("host", Text, nullable=False),
-    Column("commit", Text, nullable=False),
-    Column("from_environment", Text, nullable=False),
-    Column("from_stamp", Uuid),
-    Column("digest", Text, nullable=False),
+    *_attempt(),
     Column("error", Text, nullable=False, comment="what the person was told"),
     CheckConstraint("kind IN ('promotion', 'rollback')", name="kind"),
     info=_OWNER,
