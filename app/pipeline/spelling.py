@@ -10,7 +10,8 @@ from rapidfuzz.fuzz import ratio
 
 from app.pipeline.vocabulary import load
 
-_SPELLING: Final[int] = load("matching")["thresholds"]["spelling"]
+_DATA: Final = load("matching")
+_SPELLING: Final[int] = _DATA["thresholds"]["spelling"]
 _STEM: Final = 3
 """Letters that are enough to know a word by its beginning."""
 _ENDING: Final = 2
@@ -19,30 +20,7 @@ SHORT: Final = 4
 """Letters; so short a word is another one when a letter differs, and occurs in others by chance."""
 INITIALS: Final = 3
 """Letters of the shortest name that initials make."""
-_SMALL: Final = frozenset(
-    {
-        "of",
-        "the",
-        "for",
-        "and",
-        "in",
-        "at",
-        "on",
-        "with",
-        "by",
-        "to",
-        "a",
-        "de",
-        "du",
-        "des",
-        "la",
-        "le",
-        "los",
-        "las",
-        "y",
-        "et",
-    }
-)
+_SMALL: Final = frozenset(_DATA["small_words"])
 """Words that initials leave out."""
 _DIGITS: Final = {
     word: str(number)

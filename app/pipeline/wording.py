@@ -75,8 +75,7 @@ def wording_of(written: str) -> Wording:
 
 def is_moved(written: str) -> bool:
     """Whether a name says that the event is at another place; cheaper than taking it apart."""
-    folded = fold(written)
-    return ("move" in folded or "venue" in folded or "locat" in folded) and bool(_MOVED.find(folded))
+    return bool(_MOVED.find(fold(written)))
 
 
 def _in_one_language(written: str) -> str:
