@@ -29,8 +29,13 @@ class _Seen:
     younger: bytes
 
     @property
+    def count(self) -> int:
+        """How many younger ones."""
+        return len(self.younger) // 8
+
+    @property
     def older(self) -> int:
-        return self.rows - len(self.younger) // 8
+        return self.rows - self.count
 
     def younger_keys(self) -> Iterator[int]:
         """The younger ones' key hashes."""
@@ -75,7 +80,7 @@ class _Touched:
             return Selection(
                 self.relation, self.seen.rows - self.then, younger, self.seen.rows, there="false"
             )
-        finest = max(self.bits, _bits(8 * len(self.seen.younger)))
+        finest = max(self.bits, _bits(64 * self.seen.count))
         among = Bitmap(finest)
         for bucket in gone:
             among.add(bucket, self.bits)
@@ -115,7 +120,7 @@ def since(
     written = {}
     for n, (relation, here, there) in enumerate(zip(told, ours, theirs, strict=True)):
         table = _Touched(relation, here, promoted[relation.quoted])
-        changes = len(here.younger) // 8 + table.gone
+        changes = here.count + table.gone
         if (there.rows, there.younger) == (table.then, b"") and not too_many(changes, table.then):
             written[n] = table
     rewritten = {n: (table.relation, table.bits) for n, table in written.items() if table.gone}
