@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 
 import pytest
 
@@ -50,11 +51,19 @@ class Cutting(Observer):
 
 @pytest.mark.parametrize(
     ("stage", "under_way"),
-    [("collect", False), ("normalise", True), ("deduplicate", False), ("store", False), ("store", True)],
+    [
+        ("collect", False),
+        ("normalise", True),
+        ("deduplicate", False),
+        ("relevance", True),
+        ("store", False),
+        ("store", True),
+    ],
 )
 def test_a_run_survives_the_loss_of_its_connections(trio: Trio, stage: str, *, under_way: bool) -> None:
     """Between two units of work or within one: the run goes on, and stores what an undisturbed one stores."""
-    says = [one_source(sighting(), sighting("Tango", location="Elsewhere, Victoria, BC")), Saying("club")]
+    tango = sighting("Tango", location="Elsewhere, Victoria, BC", start_date=date(2026, 6, 6))
+    says = [one_source(sighting(), tango), Saying("club")]
     with working(trio) as database:
         run_all(database, *says, last="collect")
         first = "normalise" if stage == "normalise" else "collect"

@@ -38,27 +38,28 @@ class PlainLines:
 
 
 class ProgressBar(PlainLines):
-    """The same with a bar for the stage that works, for a terminal."""
+    """The same with a bar for each stage that works, for a terminal."""
 
     def __init__(self, console: Console, progress: Progress) -> None:
         super().__init__(console)
         self._progress = progress
-        self._task: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
 
     def begin(self, stage: str) -> None:
         """A stage starts."""
-        self._task = self._progress.add_task(stage, total=None)
+        self._tasks[stage] = self._progress.add_task(stage, total=None)
 
     def advance(self, stage: str, done: int, total: int | None) -> None:
         """A stage has done so many of so many."""
-        if self._task is not None:
-            self._progress.update(self._task, completed=done, total=total, description=f"{stage} {done:,}")
+        if stage in self._tasks:
+            self._progress.update(
+                self._tasks[stage], completed=done, total=total, description=f"{stage} {done:,}"
+            )
 
     def end(self, stage: str, report: StageReport) -> None:
         """A stage is over."""
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-            self._task = None
+        if stage in self._tasks:
+            self._progress.remove_task(self._tasks.pop(stage))
         super().end(stage, report)
 
 

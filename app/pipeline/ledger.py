@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +14,7 @@ from app.database import tables
 from app.database.handles import ReadTransaction, WritableDatabase, WriteTransaction
 from app.database.origin import origin
 from app.errors import AppError
+from app.pipeline.stage import StageReport
 from app.pipeline.working import Working
 
 
@@ -89,12 +90,16 @@ def start_stage(working: Working, run_id: UUID, stage: str, position: int) -> No
     working.write(lambda transaction: transaction.execute(entry.on_conflict_do_nothing()).close())
 
 
-def finish_stage(working: Working, run_id: UUID, stage: str, outcome: str, counts: Mapping[str, int]) -> None:
-    """Close a stage of a run."""
+def finish_stage(working: Working, run_id: UUID, report: StageReport) -> None:
+    """Close a stage of a run; of stages that take turns each is entered with its own seconds."""
     closed = (
         update(tables.stage_runs)
-        .where(tables.stage_runs.c.run_id == run_id, tables.stage_runs.c.stage == stage)
-        .values(outcome=outcome, finished_at=func.clock_timestamp(), counts=dict(counts))
+        .where(tables.stage_runs.c.run_id == run_id, tables.stage_runs.c.stage == report.stage)
+        .values(
+            outcome=report.outcome,
+            finished_at=tables.stage_runs.c.started_at + timedelta(seconds=report.seconds),
+            counts=dict(report.counts),
+        )
     )
     working.write(lambda transaction: transaction.execute(closed).close())
 

@@ -1,7 +1,6 @@
 """The pipeline: its stages from top to bottom, and one run of them."""
 
 import gc
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from app.pipeline.event import Reject
 from app.pipeline.questions import Judge
 from app.pipeline.stage import SILENT, Context, Memory, Observer, Source, Stage, StageReport, Work
 from app.pipeline.stages import clean_up, collect, deduplicate, normalise, relevance, store
+from app.pipeline.turns import RunningStage, take_turns
 from app.pipeline.working import exclusive
 from settings import DatabaseTarget
 from settings.connections import ConnectionSettings
@@ -29,6 +29,9 @@ STAGES: Final[dict[str, Stage]] = {
     "store": store.run,
 }
 """Every stage by its name, in order. A new one is a module in `stages/` and a line here."""
+BY_DAY: Final = "deduplicate"
+"""From here on no stage looks beyond a day. So a day is stored while the next one is worked out; a language model,
+which is to be asked about all days at once, ends that."""
 
 
 class ProductionTargetError(Refused):
@@ -124,42 +127,39 @@ def run(
 
 
 def _stages(context: Context, first: str, last: str) -> Result:
-    work, reports, up_to_date = Work(), [], False
-    names = list(STAGES)
+    work, names = Work(), list(STAGES)
     start = names.index(first)
-    for position, name in enumerate(names[: names.index(last) + 1]):
-        if position < start:
-            _replay(name, work, context)
-            continue
-        if name == "normalise" and start == 0 and _nothing_new(context):
-            up_to_date = True
-            break
-        reports.append(_stage(name, position, work, context))
+    silently = replace(context, observer=SILENT)
+    stages = [
+        RunningStage(
+            name, STAGES[name], position, silently if position < start else context, position < start
+        )
+        for position, name in enumerate(names[: names.index(last) + 1])
+    ]
+    up_to_date = not _work_through(stages, work, context)
     outcome = "incomplete" if work.failures else "done"
     settled = not work.unsettled and (up_to_date or last == "store")
     detail = {"inputs": _inputs(context)} if settled and not up_to_date else {}
     ledger.finish(context.working, context.run_id, outcome, failures=work.failures, **detail)
-    return Result(
-        context.run_id, outcome, tuple(reports), tuple(work.failures), tuple(work.rejects), up_to_date
-    )
+    reports = tuple(stage.report for stage in stages if stage.report)
+    return Result(context.run_id, outcome, reports, tuple(work.failures), tuple(work.rejects), up_to_date)
 
 
-def _stage(name: str, position: int, work: Work, context: Context) -> StageReport:
-    context.observer.begin(name)
-    ledger.start_stage(context.working, context.run_id, name, position)
-    began, failures = time.monotonic(), len(work.failures)
-    counts = STAGES[name](work, context)
-    outcome = "done" if len(work.failures) == failures else "incomplete"
-    ledger.finish_stage(context.working, context.run_id, name, outcome, counts)
-    report = StageReport(name, outcome, counts, time.monotonic() - began)
-    context.observer.end(name, report)
-    return report
+def _work_through(stages: Sequence[RunningStage], work: Work, context: Context) -> bool:
+    """Let every stage do its part; False: nothing differs from the last run, and those after `collect` did none.
 
-
-def _replay(name: str, work: Work, context: Context) -> None:
-    """Bring the work to where the first stage finds it: everything after `collect` follows from what is stored."""
-    if name != "collect":
-        STAGES[name](work, replace(context, observer=SILENT))
+    Stages before the first are worked out again, silently: everything after `collect` follows from what is stored.
+    """
+    for position, stage in enumerate(stages):
+        if stage.name == "collect" and stage.is_replay:
+            continue
+        if stage.name == "normalise" and stages[0].report and _nothing_new(context):
+            return False
+        if stage.name == BY_DAY and stages[-1].name == "store" and context.judge is None:
+            take_turns(stages[position:], work)
+            break
+        stage.alone(work)
+    return True
 
 
 def _first_open(done: frozenset[str]) -> str:

@@ -1,6 +1,6 @@
 """What a stage is: one public function `run` that takes the work so far, does its part and counts it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
@@ -50,7 +50,7 @@ class StageReport:
     Attributes:
         outcome: "done", or "incomplete" when it went on without a part that failed.
         counts: what it did, in the order in which people read it.
-        seconds: how long it took.
+        seconds: how long it took, without stages that took turns with it.
     """
 
     stage: str
@@ -71,6 +71,7 @@ class Work:
         rejects: what sources gave that is no event and was not known yet.
         failures: what a stage went on without, for people; any makes the run incomplete.
         unsettled: questions stay open that the next run should ask again.
+        days: while the stages take turns, the work of each day, which is done when somebody gets to it.
     """
 
     seen: list[Seen] = field(default_factory=list)
@@ -80,6 +81,12 @@ class Work:
     rejects: list[Reject] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     unsettled: bool = False
+    days: Iterable["Work"] = ()
+
+    def decided(self) -> Iterator[Event]:
+        """All events, those of a day after another where the stages take turns; may be asked for again."""
+        for day in self.days or (self,):
+            yield from day.events
 
     def in_play(self) -> list[Draft]:
         """The drafts that no rule took out."""

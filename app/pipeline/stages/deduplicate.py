@@ -49,11 +49,7 @@ def run(work: Work, context: Context) -> dict[str, int]:
     Drafts whose source gave them up, or that a rule took out, have no say in an event; they still are in the
     group, so that the key survives them.
     """
-    drafts_by_day = _by_day(work.drafts)
-    days: list[Day] = []
-    for done, drafts in enumerate(drafts_by_day):
-        context.observer.advance("deduplicate", done, len(drafts_by_day))
-        days.append(compare_all(drafts))
+    days = [compare_all(drafts) for drafts in _by_day(work.drafts)]
     unsure = sum(len(day.unsure) for day in days)
     asked = _judge(days, work, context)
     events = _publish([members for day in days for members in cluster(day)])

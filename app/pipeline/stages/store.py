@@ -1,6 +1,6 @@
 """Store: the tables hold exactly what the stages before decided; what is right already is not touched."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Any, Final
 
@@ -24,27 +24,33 @@ _PROVENANCE: Final = ("sighting_key", "event_key", "rule", "reason", "notes")
 
 def run(work: Work, context: Context) -> dict[str, int]:
     """Make venues, events and provenance say what was decided, in one transaction."""
-    venues = {event.facts.venue.key: event.facts.venue for event in work.events if event.facts.venue}
 
-    def unit(transaction: WriteTransaction) -> tuple[rows.Changes, int]:
+    def unit(transaction: WriteTransaction) -> dict[str, int]:
         transaction.allow(_PATIENCE)
         with transaction.cursor() as cursor:
-            rows.replace(cursor, tables.venues, _VENUE, map(_venue, venues.values()))
-            changes = rows.replace(cursor, tables.events, _EVENT, map(_event, work.events))
-            context.observer.advance("store", len(work.events), len(work.events))
+            rows.replace(cursor, tables.venues, _VENUE, map(_venue, _possible_venues(work)))
+            changes = rows.replace(cursor, tables.events, _EVENT, map(_event, work.decided()))
+            events = list(work.decided())
+            context.observer.advance("store", len(events), len(events))
             rows.replace(cursor, tables.provenance, _PROVENANCE, _provenance(sorted(work.drafts, key=_KEY)))
             deleted = rows.remove_others(cursor, tables.events)
-            rows.remove_others(cursor, tables.venues)
+            used = {event.facts.venue.key for event in events if event.facts.venue}
+            cursor.execute("DELETE FROM venues WHERE key <> ALL (%s)", (rows.array(used),))
             rows.remove_others(cursor, tables.provenance)
-        return changes, deleted
+        return {
+            "inserted": changes.inserted,
+            "updated": changes.updated,
+            "deleted": deleted,
+            "unchanged": len(events) - changes.inserted - changes.updated,
+        }
 
-    changes, deleted = context.working.write(unit)
-    return {
-        "inserted": changes.inserted,
-        "updated": changes.updated,
-        "deleted": deleted,
-        "unchanged": len(work.events) - changes.inserted - changes.updated,
-    }
+    return context.working.write(unit)
+
+
+def _possible_venues(work: Work) -> Iterable[Venue]:
+    """Those of the events that there are or may still be: events refer to them, so they come first."""
+    drafts = (draft for draft in work.drafts if draft.live and (draft.event_key or not draft.rule))
+    return {draft.venue.key: draft.venue for draft in drafts if draft.venue}.values()
 
 
 def _venue(venue: Venue) -> tuple[Any, ...]:
