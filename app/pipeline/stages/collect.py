@@ -36,6 +36,8 @@ _SIGHTING = (
 )
 _PATIENCE = 3600.0
 """Seconds for one statement: a million sightings take some minutes."""
+_WAITING = 2
+"""Sources that wait to be stored while the next is read."""
 _REJECT = ("key", "source", "place", "line", "reason", "raw", "first_seen_at")
 
 
@@ -53,8 +55,8 @@ def run(work: Work, context: Context) -> dict[str, int]:
             for failure in found.failures:
                 work.failures.append(failure)
                 context.observer.note("collect", f"{failure} What it gave before stays.")
-            if stored:
-                stored[-1].result()
+            if len(stored) >= _WAITING:
+                stored[-_WAITING].result()
             stored.append(storing.submit(_store, source.name, found, context))
         for one in map(Future.result, stored):
             counts.update(one.counts)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
 from app.database.handles import ReadTransaction
-from app.pipeline import clock, links, money, places, reports, styles
+from app.pipeline import clock, links, money, places, reports, rows, styles
 from app.pipeline.draft import Draft, Price, Venue
 from app.pipeline.seen import Seen, from_json
 from app.pipeline.stage import Context, Work
@@ -51,7 +51,7 @@ def _read(context: Context, known: list[str]) -> list[Seen]:
                 "DECLARE stored NO SCROLL CURSOR FOR"
                 " SELECT key, identity, first_seen_at, gone_at IS NULL, said::text FROM sightings"
                 " WHERE (gone_at IS NULL OR starts_on >= %s) AND key <> ALL (%s)",
-                ((context.now - REMEMBERED).date(), known),
+                ((context.now - REMEMBERED).date(), rows.array(known)),
             )
             while batch := _fetch(cursor):
                 context.observer.advance("normalise", len(found), None)
