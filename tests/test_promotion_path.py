@@ -12,6 +12,7 @@ from app.cli.consent import ConsentMissingError
 from app.cli.promote import promote_after_run
 from app.errors import Refused
 from app.promotion import report
+from app.promotion.apply import StalePlanError
 from app.promotion.plan import Plan, Strategy, seed_of
 from settings import Settings
 from tests.commands import DEADLINE, dance
@@ -41,6 +42,24 @@ def test_what_is_promoted_is_the_moment_of_the_plan(trio: Trio) -> None:
             planned = here.contents("local")
             here.promote(consent=meanwhile)
             assert here.contents("render_prod") == planned
+        here.assert_promotes()
+
+
+def test_a_table_that_was_rewritten_after_the_plan_is_planned_again(trio: Trio) -> None:
+    """VACUUM FULL leaves every row as it is and in another place: the plan that names places is stale."""
+    with scene(trio) as here:
+        here.working(seed_events(50))
+        here.promote()
+        here.both("DELETE FROM events WHERE key = 'e1'")  # so that the others move
+        here.working("UPDATE events SET name = 'x' WHERE key = 'e7'; DELETE FROM events WHERE key = 'e9'")
+        before = here.contents("render_prod")
+
+        def rewrite(_: Plan) -> None:
+            here.live("VACUUM FULL events")
+
+        with pytest.raises(StalePlanError, match="events was rewritten"):
+            here.promote(consent=rewrite)
+        assert here.contents("render_prod") == before
         here.assert_promotes()
 
 

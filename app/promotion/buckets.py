@@ -14,8 +14,8 @@ from app.promotion.relation import Relation
 from app.promotion.rowwise import Selection, hashed, rows_that_differ
 from app.promotion.waiting import at_once
 
-_PACKED: Final = Struct(">Hq")
-"""A bucket's number within its page, and the sum of its hashes."""
+_PACKED: Final = Struct(">HHq")
+"""A bucket's number within its page, its rows modulo 2^16, and the sum of their hashes."""
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Buckets:
     """A table's sums on one side.
 
     Attributes:
-        rows: of the table; 0 where keys were summed.
+        rows: of the table.
         sum: of all hashes.
         pages: the sums of 256 buckets at a time, packed.
     """
@@ -45,12 +45,10 @@ class Bitmap:
         self._bits = bits
         self._map = bytearray((1 << bits) // 8 + 1)
 
-    def add(self, bucket: int, bits: int) -> None:
-        """Add a bucket whose number has so many bits, signed as hashes are; no more than the set's own."""
-        finer = self._bits - bits
-        first = (bucket + (1 << (bits - 1))) << finer
-        for place in range(first, first + (1 << finer)):
-            self._map[place >> 3] |= 1 << (place & 7)
+    def add(self, bucket: int) -> None:
+        """Add a bucket by its number, signed as hashes are."""
+        place = bucket + (1 << (self._bits - 1))
+        self._map[place >> 3] |= 1 << (place & 7)
 
     def share(self) -> float:
         """How much of all hashes falls into the set."""
@@ -82,13 +80,13 @@ def two_levels(
     first = summed(source, destination, tables, hashing)
     selected = {}
     for n, (relation, bits) in tables.items():
-        if dirty := differing(*first[n]):
+        if dirty := unlike(*first[n]):
             among = Bitmap(bits)
             for bucket in dirty:
-                among.add(bucket, bits)
-            rows = max(side.rows for side in first[n])
+                among.add(bucket)
+            most = max(side.rows for side in first[n])
             where = among.has(hashing.key(relation, "t"))
-            selected[n] = Selection(relation, int(rows * among.share()), where, rows)
+            selected[n] = Selection(relation, int(most * among.share()), where, most)
     second = rows_that_differ(source, destination, selected, hashing)
     found = {n: second.get(n, Difference()) for n in tables}
     for n, difference in found.items():
@@ -117,11 +115,11 @@ def summed(
     """
     if not tables:
         return {}
-    content, count = ("k", "0") if keys else ("h", "count(*)")
     query = " UNION ALL ".join(
-        f"SELECT {n}::int4, b >> 8, sum(c)::int8, bit_xor(s), string_agg(int2send((b & 255)::int2) || int8send(s), '')"
-        f" FROM (SELECT k >> {64 - bits} AS b, {count} AS c, bit_xor({content}) AS s"
-        f" FROM ({hashed(Selection(relation, 0), hashing, rows=not keys)}) AS r GROUP BY 1) AS g GROUP BY 2"
+        f"SELECT {n}::int4, b >> 8, sum(c)::int8, bit_xor(s),"
+        " string_agg(int2send((b & 255)::int2) || substr(int8send(c), 7) || int8send(s), '')"
+        f" FROM (SELECT k >> {64 - bits} AS b, count(*) AS c, bit_xor({'k' if keys else 'h'}) AS s"
+        f" FROM ({hashed(Selection(relation, 0), hashing)}) AS r GROUP BY 1) AS g GROUP BY 2"
         for n, (relation, bits) in tables.items()
     )
 
@@ -139,11 +137,13 @@ def summed(
     return {n: (left[n], right[n]) for n in tables}
 
 
-def differing(left: Buckets, right: Buckets) -> set[int]:
-    """Buckets whose sum differs."""
-    dirty: set[int] = set()
+def unlike(left: Buckets, right: Buckets) -> dict[int, tuple[int, int]]:
+    """Buckets whose sums differ: rows that the right has more, modulo 2^16, and the sum of what only one has."""
+    found: dict[int, tuple[int, int]] = {}
     for page in left.pages.keys() | right.pages.keys():
-        a, b = left.pages.get(page, b""), right.pages.get(page, b"")
-        unlike = set(_PACKED.iter_unpack(a)) ^ set(_PACKED.iter_unpack(b))
-        dirty.update((page << 8) + bucket for bucket, _ in unlike)
-    return dirty
+        a, b = (set(_PACKED.iter_unpack(side.pages.get(page, b""))) for side in (left, right))
+        for more, one_side in ((-1, a - b), (1, b - a)):
+            for bucket, rows, sum_ in one_side:
+                count, hashes = found.get((page << 8) + bucket, (0, 0))
+                found[(page << 8) + bucket] = (count + more * rows) % (1 << 16), hashes ^ sum_
+    return found

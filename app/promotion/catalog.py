@@ -89,6 +89,8 @@ SELECT json_agg(json_build_object(
   'schema', n.nspname, 'name', c.relname,
   'oids', (SELECT json_agg(o ORDER BY o) FROM (
      SELECT c.oid::bigint AS o UNION SELECT relid::oid::bigint FROM pg_partition_tree(c.oid)) AS parts),
+  'files', (SELECT json_agg(coalesce(pg_relation_filenode(o), 0) ORDER BY o) FROM (
+     SELECT c.oid AS o UNION SELECT relid FROM pg_partition_tree(c.oid)) AS parts),
   'columns', ({_COLUMNS}), 'key', ({_NAMES}), 'unique', ({_UNIQUE}),
   'acted_upon', EXISTS (SELECT FROM pg_constraint f
      WHERE f.contype = 'f' AND f.confrelid = c.oid AND f.confdeltype <> 'a'),

@@ -1,8 +1,9 @@
 """What one table lacks to be another: changed rows by hashes of their keys, eight bytes for each number."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 _KEPT: Final = 50_000
@@ -36,9 +37,9 @@ class Rows:
         numbers = iter(self._numbers)
         return zip(*[numbers] * self._width, strict=True)
 
-    def add(self, *row: int) -> None:
-        """One more row."""
-        self._numbers.extend(row)
+    def extend(self, rows: Sequence[tuple[int, ...]]) -> None:
+        """Some more rows."""
+        self._numbers.extend(chain.from_iterable(rows))
 
     def column(self, number: int) -> "array[int]":
         """One number of every row."""
@@ -53,14 +54,14 @@ class Rows:
 class Difference:
     """What a table lacks to be the source's.
 
-    A row's place in the source holds its partition (place >> 48), block and item of its version.
+    A row's place holds its partition (place >> 48), block and item of its version; of the side that is named.
 
     Attributes:
         rows: in the source and in the destination.
         sums: of all row hashes; None where rows were known and not hashed.
-        inserted: key's hash, the source's row hash, place.
-        updated: key's hash, the destination's row hash, the source's, place.
-        deleted: key's hash, the destination's row hash.
+        inserted: key's hash, the source's row hash, place in the source.
+        updated: key's hash, the destination's row hash, the source's, place in the destination, in the source.
+        deleted: key's hash, the destination's row hash, place in the destination.
         counts: inserted, updated, deleted; true even when the rows were too many to keep.
         kept: whether they were kept.
         empty: the destination's table has never held a row.
@@ -70,30 +71,30 @@ class Difference:
     rows: tuple[int, int] = (0, 0)
     sums: tuple[int, int] | None = (0, 0)
     inserted: Rows = field(default_factory=lambda: Rows(3))
-    updated: Rows = field(default_factory=lambda: Rows(4))
-    deleted: Rows = field(default_factory=lambda: Rows(2))
+    updated: Rows = field(default_factory=lambda: Rows(5))
+    deleted: Rows = field(default_factory=lambda: Rows(3))
     counts: tuple[int, int, int] = (0, 0, 0)
     kept: bool = True
     empty: bool = False
     versions: int = 0
 
-    def insert(self, key: int, after: int, place: int) -> None:
-        """The source has a row whose key the destination lacks."""
-        self._count(1, 0, 0)
+    def insert(self, rows: Sequence[tuple[int, ...]]) -> None:
+        """The source has rows whose keys the destination lacks."""
+        self._count(len(rows), 0, 0)
         if self.kept:
-            self.inserted.add(key, after, place)
+            self.inserted.extend(rows)
 
-    def update(self, key: int, before: int, after: int, place: int) -> None:
-        """Both have a row with this key, with other content."""
-        self._count(0, 1, 0)
+    def update(self, rows: Sequence[tuple[int, ...]]) -> None:
+        """Both have rows with these keys, with other content."""
+        self._count(0, len(rows), 0)
         if self.kept:
-            self.updated.add(key, before, after, place)
+            self.updated.extend(rows)
 
-    def delete(self, key: int, before: int) -> None:
-        """The destination has a row whose key the source lacks."""
-        self._count(0, 0, 1)
+    def delete(self, rows: Sequence[tuple[int, ...]]) -> None:
+        """The destination has rows whose keys the source lacks."""
+        self._count(0, 0, len(rows))
         if self.kept:
-            self.deleted.add(key, before)
+            self.deleted.extend(rows)
 
     def fits(self, rows: int) -> None:
         """Forget which rows differ when they are too many for a table of so many rows."""

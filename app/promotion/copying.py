@@ -1,7 +1,9 @@
 """COPY as a stream: rows of `COPY ... TO STDOUT (FORMAT binary)` while the server still produces them."""
 
 import queue
+import sys
 import threading
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -79,6 +81,14 @@ def copied_out(cursor: Cursor, query: str) -> Iterator[Iterator[Row]]:
                 produced.get(timeout=0.05)
             except queue.Empty:
                 thread.join(timeout=0.05)
+
+
+def bigints(packed: bytes) -> "array[int]":
+    """The numbers that a server has put into one value by `int8send`."""
+    numbers = array("q", packed)
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers
 
 
 def _fields(row: bytes) -> Row:

@@ -252,5 +252,7 @@ def _as_written(relation: Relation, theirs: Relation) -> Relation:
         acted_upon=theirs.acted_upon,
         estimated_rows=max(relation.estimated_rows, theirs.estimated_rows, relation.bytes // _NEVER_ANALYZED),
         sequences=theirs.sequences,
+        destination_oid=theirs.oid,
+        files=theirs.files,
         triggers=theirs.triggers,
     )

@@ -78,6 +78,8 @@ class Relation:
         schema: unquoted.
         name: unquoted.
         oid: the table's own, and those of its partitions.
+        files: the file of each; another one when the table was rewritten and its rows have other places.
+        destination_oid: the same table's in the destination.
         columns: in the table's order, without generated ones.
         generated: names of the generated columns.
         key: names of the primary key's columns; empty when there is none.
@@ -93,6 +95,7 @@ class Relation:
     schema: str
     name: str
     oid: tuple[int, ...]
+    files: tuple[int, ...]
     columns: tuple[Column, ...]
     generated: tuple[str, ...]
     key: tuple[str, ...]
@@ -103,6 +106,7 @@ class Relation:
     bytes: int
     sequences: tuple[tuple[str, str], ...]
     triggers: tuple[str, ...]
+    destination_oid: tuple[int, ...] = ()
 
     @classmethod
     def from_catalog(cls, said: dict[str, Any]) -> "Relation":
@@ -112,6 +116,7 @@ class Relation:
             schema=said["schema"],
             name=said["name"],
             oid=tuple(said["oids"]),
+            files=tuple(said["files"]),
             columns=tuple(column for column in columns if not column.generated),
             generated=tuple(column.name for column in columns if column.generated),
             key=tuple(said["key"] or ()),
@@ -144,6 +149,11 @@ class Relation:
         return replace(self, columns=self.of(names))
 
     @property
+    def there(self) -> "Relation":
+        """The destination's table, as far as places go."""
+        return replace(self, oid=self.destination_oid)
+
+    @property
     def signature(self) -> str:
         """Changes whenever a row may read differently although nobody wrote it."""
         return repr((self.oid, [(c.name, c.declared, c.details) for c in self.columns]))
@@ -164,15 +174,18 @@ class Relation:
 
     def at_places(self, alias: str, places: Sequence[int]) -> str:
         """SQL: the row version is at one of these places."""
-        by_part: dict[int, list[str]] = {}
+        by_part: dict[int, list[int]] = {}
         for place in places:
-            tid = f'"({place >> 16 & 0xFFFFFFFF},{place & 0xFFFF})"'
-            by_part.setdefault(place >> 48, []).append(tid)
+            by_part.setdefault(place >> 48, []).append(place)
         return " OR ".join(
-            f"({f'{alias}.tableoid = {self.oid[part - 1]} AND ' if part else ''}"
-            f"{alias}.ctid = ANY ('{{{','.join(tids)}}}'::tid[]))"
-            for part, tids in by_part.items()
+            f"({f'{alias}.tableoid = {self.oid[part - 1]} AND ' if part else ''}{alias}.ctid = ANY ({_tids(some)}))"
+            for part, some in by_part.items()
         )
+
+    def unnested(self, places: Sequence[int]) -> str:
+        """SQL for the arguments of an `unnest` that gives each place's table and row."""
+        parts = ",".join(str(self.oid[max(0, (place >> 48) - 1)]) for place in places)
+        return f"'{{{parts}}}'::oid[], {_tids(places)}"
 
     def parsed_keys(self, table: str, column: str, more: str = "") -> str:
         """SQL for a subquery with the columns k0, k1, ... of the keys in a text column, and `key`, their text.
@@ -201,3 +214,9 @@ class Relation:
     def texts(self, alias: str) -> str:
         """SQL: every column as text, in one array."""
         return f"ARRAY[{', '.join(f'{alias}.{c.quoted}::text' for c in self.columns)}]::text[]"
+
+
+def _tids(places: Sequence[int]) -> str:
+    """SQL for an array of blocks and items."""
+    tids = ",".join(f'"({place >> 16 & 0xFFFFFFFF},{place & 0xFFFF})"' for place in places)
+    return f"'{{{tids}}}'::tid[]"

@@ -260,10 +260,12 @@ def _fill(staging: Staging, promotion: int, hashing: Hashing) -> str:
         for n, column in enumerate(relation.columns)
     )
     names = [f"c{n}" for n in range(len(relation.columns))]
+    keys = ", ".join(f"k.k{n}" for n in range(len(relation.key)))
     hash_ = hashing.of(relation, names, texts="before")
     return (
-        f"INSERT INTO {staging.rows} SELECT {', '.join(names)}, {hash_}, key FROM (SELECT {values}, k.before, k.key"
-        f" FROM {_undo(relation, promotion, ('update', 'delete'))} AS k) AS r;"
+        f"INSERT INTO {staging.rows} SELECT {', '.join(names)}, {hash_}, r.key, t.tableoid, t.ctid FROM (SELECT {values},"
+        f" k.before, k.key, {keys} FROM {_undo(relation, promotion, ('update', 'delete'))} AS k) AS r"
+        f' LEFT JOIN {relation.quoted} AS t ON {relation.matches("t", "r")} AND {relation.key_text("t")} COLLATE "C" = r.key;'
         f" INSERT INTO {staging.gone} SELECT t.tableoid, t.ctid FROM {relation.quoted} AS t"
         f" JOIN {_undo(relation, promotion, ('insert',))} AS k ON {relation.matches('t', 'k')};"
     )

@@ -8,7 +8,7 @@ from typing import Final
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
 from app.promotion.changes import Difference
-from app.promotion.copying import Row, copied_out
+from app.promotion.copying import Row, bigints, copied_out
 from app.promotion.hashing import Hashing
 from app.promotion.relation import Relation
 
@@ -31,24 +31,31 @@ class Selection:
         rows: about how many.
         where: SQL that is true of such a row `t`; empty for all.
         total: rows of the whole table, when that is known.
-        there: SQL for the destination's rows, where it is not the same.
+        where_there: SQL for the destination's rows, where it is not the same.
     """
 
     relation: Relation
     rows: int
     where: str = ""
     total: int | None = None
-    there: str | None = None
+    where_there: str | None = None
+
+    @property
+    def there(self) -> "Selection":
+        """The same rows in the destination."""
+        where = self.where if self.where_there is None else self.where_there
+        return replace(self, relation=self.relation.there, where=where)
 
 
-def hashed(selection: Selection, hashing: Hashing, *, rows: bool = True, places: bool = False) -> str:
-    """SQL for the key's hash of every row, and if wanted its own hash and its place."""
+def hashed(selection: Selection, hashing: Hashing) -> str:
+    """SQL for every row's key hash k, own hash h and place p; PostgreSQL computes those that are asked for."""
     relation = selection.relation
-    place = f", {relation.place('t')} AS p" if places else ""
     where = f" WHERE {selection.where}" if selection.where else ""
     # OFFSET 0 keeps the planner from computing the hashes anew in every place where they are used.
-    row = f", {hashing.row(relation, 't')} AS h" if rows else ""
-    return f"SELECT {hashing.key(relation, 't')} AS k{row}{place} FROM {relation.quoted} AS t{where} OFFSET 0"
+    return (
+        f"SELECT {hashing.key(relation, 't')} AS k, {hashing.row(relation, 't')} AS h, {relation.place('t')} AS p"
+        f" FROM {relation.quoted} AS t{where} OFFSET 0"
+    )
 
 
 def rows_that_differ(
@@ -71,10 +78,11 @@ def rows_that_differ(
     found = {n: Difference() for n in selected}
     if not selected:
         return found
-    ours = _named(selected, hashing, places=True)
-    others = {n: replace(s, where=s.where if s.there is None else s.there) for n, s in selected.items()}
-    theirs = _named(others, hashing, places=False)
-    with copied_out(source, ours) as left, copied_out(destination, theirs) as right:
+    others = {n: selection.there for n, selection in selected.items()}
+    with (
+        copied_out(source, _named(selected, hashing)) as left,
+        copied_out(destination, _named(others, hashing)) as right,
+    ):
         for n, here, there in _in_step(left, right):
             difference = found[n]
             _add(difference, here, there)
@@ -83,17 +91,16 @@ def rows_that_differ(
     return found
 
 
-def _named(selected: Mapping[int, Selection], hashing: Hashing, *, places: bool) -> str:
+def _named(selected: Mapping[int, Selection], hashing: Hashing) -> str:
     """SQL for table, page, how many rows, their sum, their key hashes and hashes, and their places."""
     parts = []
     for n, selection in selected.items():
         # One bit at least: a shift by all 64 bits is no shift at all.
         bits = max(1, ceil(log2(max(2, selection.rows / _PAGE))))
-        place = "string_agg(p, '')" if places else "''::bytea"
         parts.append(
             f"SELECT {n}::int4 AS n, k >> {64 - bits} AS page, count(*), bit_xor(h),"
-            f" string_agg(int8send(k) || int8send(h), ''), {place}"
-            f" FROM ({hashed(selection, hashing, places=places)}) AS r GROUP BY 2"
+            f" string_agg(int8send(k) || int8send(h), ''), string_agg(p, '')"
+            f" FROM ({hashed(selection, hashing)}) AS r GROUP BY 2"
         )
     return " UNION ALL ".join(parts) + " ORDER BY 1, 2"
 
@@ -135,15 +142,14 @@ def _tell(difference: Difference, here: Row, there: Row) -> None:
     differing = set(ours) ^ set(theirs)
     if not differing:
         return
-    after = _by_key((entry, here[5][8 * n : 8 * n + 8]) for n, entry in enumerate(ours) if entry in differing)
-    before = _by_key((entry, b"") for entry in theirs if entry in differing)
-    for key in sorted(after.keys() | before.keys()):
-        if key not in before:
-            difference.insert(key, *after[key])
-        elif key not in after:
-            difference.delete(key, before[key][0])
-        else:
-            difference.update(key, before[key][0], *after[key])
+    after, before = _by_key(ours, here, differing), _by_key(theirs, there, differing)
+    new, both, gone = (
+        sorted(keys)
+        for keys in (after.keys() - before.keys(), after.keys() & before.keys(), before.keys() - after.keys())
+    )
+    difference.insert([(key, *after[key]) for key in new])
+    difference.update([(key, before[key][0], after[key][0], before[key][1], after[key][1]) for key in both])
+    difference.delete([(key, *before[key]) for key in gone])
 
 
 def _entries(packed: bytes) -> list[bytes]:
@@ -151,12 +157,11 @@ def _entries(packed: bytes) -> list[bytes]:
     return [packed[at : at + _ENTRY] for at in range(0, len(packed), _ENTRY)]
 
 
-def _by_key(entries: Iterator[tuple[bytes, bytes]]) -> dict[int, tuple[int, int]]:
-    """Key hash to row hash and place."""
-    found: dict[int, tuple[int, int]] = {}
-    for entry, place in entries:
-        key = int.from_bytes(entry[:8], signed=True)
-        if key in found:
-            raise CollisionError
-        found[key] = int.from_bytes(entry[8:], signed=True), int.from_bytes(place)
+def _by_key(entries: list[bytes], page: Row, wanted: set[bytes]) -> dict[int, tuple[int, int]]:
+    """Key hash to row hash and place, of a page's entries that are wanted."""
+    hashes, places = bigints(page[4]), bigints(page[5])
+    chosen = [n for n, entry in enumerate(entries) if entry in wanted]
+    found = {hashes[2 * n]: (hashes[2 * n + 1], places[n]) for n in chosen}
+    if len(found) < len(chosen):
+        raise CollisionError
     return found

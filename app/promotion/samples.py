@@ -9,7 +9,6 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a
 
 from app.promotion.hashing import Hashing
 from app.promotion.plan import Sample, TablePlan
-from app.promotion.quoting import bigint_array
 from app.promotion.relation import Relation
 from app.promotion.waiting import at_once
 
@@ -24,20 +23,19 @@ def sampled(
     kept = {n: table for n, table in enumerate(tables) if table.changes and table.difference.kept}
     if not kept:
         return list(tables)
-    placed = {}
-    keys = {}
+    here, there, keys = {}, {}, {}
     for n, table in kept.items():
         inserted, updated, deleted = (
             list(islice(rows, _SAMPLES))
             for rows in (table.difference.inserted, table.difference.updated, table.difference.deleted)
         )
-        placed[n] = [place for *_, place in (*inserted, *updated)]
+        here[n] = [place for *_, place in (*inserted, *updated)]
+        there[n] = [*(place for *_, place, _ in updated), *(place for *_, place in deleted)]
         keys[n] = [key for key, *_ in (*inserted, *updated, *deleted)]
     wheres = {
-        source: {n: kept[n].relation.at_places("t", places) for n, places in placed.items() if places},
+        source: {n: kept[n].relation.at_places("t", places) for n, places in here.items() if places},
         destination: {
-            n: f"{hashing.key(kept[n].relation, 't')} = ANY ({bigint_array(hashes)})"
-            for n, hashes in keys.items()
+            n: kept[n].relation.there.at_places("t", places) for n, places in there.items() if places
         },
     }
 

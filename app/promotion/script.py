@@ -116,9 +116,14 @@ _begun := clock_timestamp();"""
 
 
 def _unchanged(staging: Staging, destination: Side) -> str:
-    """No row version is younger than the plan's snapshot, and none has gone."""
+    """No row version is younger than the plan's snapshot, none has gone, and all are where they were."""
     table = staging.table
-    return f"""SELECT count(*), count(*) FILTER (WHERE NOT {_older(destination)}) INTO _rows, _newer FROM {table.relation.quoted} AS t;
+    name, files = literal(table.relation.quoted), ",".join(map(str, table.relation.files))
+    return f"""IF '{{{files}}}' <> (SELECT array_agg(coalesce(pg_relation_filenode(o), 0) ORDER BY o) FROM
+    (SELECT {name}::regclass::oid AS o UNION SELECT relid FROM pg_partition_tree({name})) AS parts) THEN
+  RAISE EXCEPTION USING ERRCODE = '{STALE}', MESSAGE = {literal(table.relation.label)} || ' was rewritten after the plan was made';
+END IF;
+SELECT count(*), count(*) FILTER (WHERE NOT {_older(destination)}) INTO _rows, _newer FROM {table.relation.quoted} AS t;
 IF _rows <> {table.difference.rows[1]} OR _newer > 0 THEN
   RAISE EXCEPTION USING ERRCODE = '{STALE}', MESSAGE = {literal(table.relation.label)} || ' changed after the plan was made: '
     || _rows || ' rows instead of {table.difference.rows[1]}, ' || _newer || ' of them new';

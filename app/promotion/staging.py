@@ -1,12 +1,12 @@
 """Temporary tables of the destination's session: rows to write, and where the rows to replace and to delete are."""
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from app.promotion.hashing import Hashing
 from app.promotion.plan import Strategy, TablePlan
-from app.promotion.quoting import bigint_array
 from app.promotion.relation import Column, Relation
 
 _AT_ONCE: Final = 2_000
@@ -35,7 +35,7 @@ class Staging:
 
     @property
     def rows(self) -> str:
-        """The table of rows to write: c0, c1, ... as sent, hash, key."""
+        """The table of rows to write: c0, c1, ... as sent, hash, key, and where the row to replace is, if that is known."""
         return f"pg_temp.promoted_{self.number}"
 
     @property
@@ -48,46 +48,40 @@ class Staging:
         """The table of the places of rows to delete."""
         return f"pg_temp.gone_{self.number}"
 
-    def create(self, hashing: Hashing) -> str:
-        """SQL that makes them, with the rows to delete.
-
-        These are found by the hashes of key and row that the plan saw; what is there later is checked under the lock.
-        """
+    def create(self) -> str:
+        """SQL that makes them, with the rows to delete, at the places where the plan saw them."""
         if self.table.strategy is Strategy.FIRST:
             return ""
         columns = ", ".join(
             f"c{n} {'text' if column.as_text else column.carrier}"
             for n, column in enumerate(self.table.relation.columns)
         )
-        relation, deleted = self.table.relation, self.table.difference.deleted
-        hashes = bigint_array(deleted.column(0))
-        # OFFSET 0: rows are hashed only where their keys are those.
-        fill = (
-            f" INSERT INTO {self.gone} SELECT part, at FROM (SELECT t.tableoid AS part, t.ctid AS at,"
-            f" {hashing.key(relation, 't')} AS k, {hashing.row(relation, 't')} AS h"
-            f" FROM {relation.quoted} AS t WHERE {hashing.key(relation, 't')} = ANY ({hashes})"
-            f" OFFSET 0) AS r JOIN unnest({hashes}, {bigint_array(deleted.column(1))}) AS d(k, h) USING (k, h);"
-        )
+        deleted = self.table.difference.deleted
+        places = self.table.relation.there.unnested(deleted.column(2)) if deleted else ""
         return (
-            f"CREATE TEMP TABLE promoted_{self.number} ({columns}, hash bigint, key text)"
+            f"CREATE TEMP TABLE promoted_{self.number} ({columns}, hash bigint, key text, part oid, at tid)"
             f" ON COMMIT DROP; CREATE TEMP TABLE gone_{self.number} (part oid, at tid) ON COMMIT DROP;"
-            f"{fill if deleted else ''}"
+            f"{f' INSERT INTO {self.gone} SELECT * FROM unnest({places});' if deleted else ''}"
         )
 
     def queries(self, hashing: Hashing) -> Iterator[str]:
         """SQL that reads the rows to write from the source, some of them at a time."""
-        relation = self.table.relation
+        relation, difference = self.table.relation, self.table.difference
         rows = f"FROM {relation.quoted} AS t"
         read = f"SELECT {relation.sent('t')}, {hashing.row(relation, 't')}, {relation.key_text('t')}"
         if self.table.strategy is Strategy.FIRST:
             yield f"SELECT {relation.sent('t')} {rows}"
         elif self.table.strategy is Strategy.WHOLE:
-            yield f"{read} {rows}"
-        else:
-            difference = self.table.difference
-            for places in (difference.inserted.column(2), difference.updated.column(3)):
-                for at in range(0, len(places), _AT_ONCE):
-                    yield f"{read} {rows} WHERE {relation.at_places('t', places[at : at + _AT_ONCE])}"
+            yield f"{read}, NULL::oid, NULL::tid {rows}"
+        for places in _some(difference.inserted.column(2)):
+            yield f"{read}, NULL::oid, NULL::tid {rows} WHERE {relation.at_places('t', places)}"
+        replaced = zip(_some(difference.updated.column(3)), _some(difference.updated.column(4)), strict=True)
+        for there, here in replaced:
+            yield (
+                f"{read}, d.part_there, d.there {rows} JOIN"
+                f" unnest({relation.unnested(here)}, {relation.there.unnested(there)})"
+                " AS d(part, here, part_there, there) ON t.tableoid = d.part AND t.ctid = d.here"
+            )
 
     @property
     def into(self) -> str:
@@ -109,14 +103,17 @@ class Staging:
         return f'{same} AND {relation.key_text("t")} COLLATE "C" = s.key'
 
     def find(self, hashing: Hashing) -> str:
-        """SQL that finds the rows to replace, once, before the lock is taken.
+        """SQL that finds the rows to replace, before the lock is taken.
 
-        From here on their table cannot be rewritten, and under the lock no row may be younger than the plan: whatever
-        is at these places then is what was found.
+        Under the lock no row may be younger than the plan and no table another file: whatever is at these places
+        then is what was found.
         """
-        if self.table.strategy is Strategy.FIRST:
-            return ""
-        relation, whole = self.table.relation, self.table.strategy is Strategy.WHOLE
+        if self.table.strategy is not Strategy.WHOLE:
+            return (
+                f"CREATE TEMP TABLE found_{self.number} ON COMMIT DROP AS"
+                f" SELECT ctid AS staged, key, hash, part, at FROM {self.rows}; ANALYZE {self.found}; ANALYZE {self.gone};"
+            )
+        relation = self.table.relation
         names = [column.name for column in relation.columns]
         keys = ", ".join(f"c{names.index(name)}" for name in relation.key)
         differ = f" WHERE t.ctid IS NULL OR {hashing.row(relation, 't')} <> s.hash"
@@ -127,8 +124,8 @@ class Staging:
         return (
             f"ANALYZE {self.rows} ({keys}); CREATE TEMP TABLE found_{self.number} ON COMMIT DROP AS"
             f" SELECT s.ctid AS staged, s.key, s.hash, t.tableoid AS part, t.ctid AS at FROM {self.rows} AS s"
-            f" LEFT JOIN {relation.quoted} AS t ON {self.matches}{differ if whole and self.table.unchanged else ''};"
-            f"{gone if whole and self.table.deleted else ''} ANALYZE {self.found}; ANALYZE {self.gone};"
+            f" LEFT JOIN {relation.quoted} AS t ON {self.matches}{differ if self.table.unchanged else ''};"
+            f"{gone if self.table.deleted else ''} ANALYZE {self.found}; ANALYZE {self.gone};"
         )
 
     @property
@@ -163,3 +160,8 @@ def _staging(number: int, table: TablePlan, there: Relation) -> Staging:
         own=tuple(column for column in there.columns if column.name not in shared),
         parking=tuple(column for column in unique if column.parkable) if relation.acted_upon else (),
     )
+
+
+def _some(places: "array[int]") -> Iterator["array[int]"]:
+    """As many as one statement names."""
+    return (places[at : at + _AT_ONCE] for at in range(0, len(places), _AT_ONCE))

@@ -1,24 +1,30 @@
 """Tables that the last promotion left equal: only row versions that are younger are looked at.
 
 Where the source has as many older versions as were promoted, the younger ones are inserts. Otherwise something was
-updated or deleted: sums of keys, which are hashed ten times faster than rows, show where keys are gone, and the rows
-there and those with a younger version's key are compared.
+updated or deleted: sums of keys by bucket, which are hashed ten times faster than rows, say where keys are gone, and
+often which. Compared are the younger versions, the rows of their keys, the gone ones, and what shares a bucket with both.
 """
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, log2
+from typing import Final
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a function's name
 
-from app.promotion.buckets import Bitmap, differing, summed
+from app.promotion.buckets import Bitmap, summed, unlike
 from app.promotion.changes import Difference, too_many
-from app.promotion.copying import copied_out
+from app.promotion.copying import bigints, copied_out
 from app.promotion.hashing import Hashing
 from app.promotion.known import Knowledge
+from app.promotion.quoting import bigint_array
 from app.promotion.relation import Relation
 from app.promotion.rowwise import CollisionError, Selection, rows_that_differ
 from app.promotion.waiting import at_once
+
+_CHEAP: Final = 1 << 13
+"""Buckets whose sums are as fast as one sum over everything; 2^14 take a third longer, 2^15 twice as long."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +43,9 @@ class _Seen:
     def older(self) -> int:
         return self.rows - self.count
 
-    def younger_keys(self) -> Iterator[int]:
+    def younger_keys(self) -> "array[int]":
         """The younger ones' key hashes."""
-        packed = memoryview(self.younger)
-        return (int.from_bytes(packed[at : at + 8], signed=True) for at in range(0, len(packed), 8))
+        return bigints(self.younger)
 
 
 @dataclass(frozen=True)
@@ -64,30 +69,35 @@ class _Touched:
 
     @property
     def bits(self) -> int:
-        """Bits of a bucket's number: enough that few rows share one with a deleted row."""
-        return _bits(2 * self.gone)
+        """Bits of a bucket's number: enough that few deleted rows share one, but sums that fit a processor's cache."""
+        return min(18, max(9, ceil(log2(max(1, self.gone, min(8 * self.gone, _CHEAP))))))
 
-    def selection(self, gone: set[int], known: Knowledge, hashing: Hashing) -> Selection:
+    def selection(
+        self, unlike: Mapping[int, tuple[int, int]], known: Knowledge, hashing: Hashing
+    ) -> Selection:
         """The rows among which all changed ones are.
 
         Args:
-            gone: buckets in which keys were inserted or deleted.
+            unlike: buckets where keys were inserted or deleted: how many fewer there are, and the sum of those keys.
             known: what the last promotion proved.
             hashing: of keys and rows.
         """
-        if not self.gone:
-            younger = f"NOT ({known.source})"
-            return Selection(
-                self.relation, self.seen.rows - self.then, younger, self.seen.rows, there="false"
-            )
-        finest = max(self.bits, _bits(64 * self.seen.count))
-        among = Bitmap(finest)
-        for bucket in gone:
-            among.add(bucket, self.bits)
-        for key in self.seen.younger_keys():
-            among.add(key >> (64 - finest), finest)
-        where = among.has(hashing.key(self.relation, "t"))
-        return Selection(self.relation, int(self.then * among.share()), where, self.seen.rows)
+        keys, among = self.seen.younger_keys(), Bitmap(self.bits)
+        younger = {key >> (64 - self.bits): key for key in keys}
+        for number, (fewer, sum_) in unlike.items():
+            if number not in younger and fewer == 1:  # one was deleted, and the sum is its key
+                keys.append(sum_)
+            elif younger.get(number) != sum_:  # not one that was inserted
+                among.add(number)
+        key = hashing.key(self.relation, "t")
+        bucket = among.has(key)
+        return Selection(
+            self.relation,
+            len(keys) + int(self.then * among.share()),
+            f"NOT ({known.source}) OR {bucket}",
+            self.seen.rows,
+            where_there=f"{key} = ANY ({bigint_array(keys)}) OR {bucket}" if self.gone else "false",
+        )
 
 
 def since(
@@ -123,10 +133,16 @@ def since(
         changes = here.count + table.gone
         if (there.rows, there.younger) == (table.then, b"") and not too_many(changes, table.then):
             written[n] = table
-    rewritten = {n: (table.relation, table.bits) for n, table in written.items() if table.gone}
-    sums = summed(source, destination, rewritten, hashing, keys=True)
+    sums = summed(
+        source,
+        destination,
+        {n: (table.relation, table.bits) for n, table in written.items() if table.gone},
+        hashing,
+        keys=True,
+    )
+    gone = {n: unlike(*sides) for n, sides in sums.items()}
     selected = {
-        n: table.selection(differing(*sums[n]) if table.gone else set(), known, hashing)
+        n: table.selection(gone.get(n, {}), known, hashing)
         for n, table in written.items()
         if table.gone or table.seen.younger
     }
@@ -150,8 +166,3 @@ def _seen(cursor: Cursor, relations: Sequence[Relation], hashing: Hashing, older
     with copied_out(cursor, query) as rows:
         seen = {int.from_bytes(n): _Seen(int.from_bytes(count), younger) for n, count, younger in rows}
     return [seen[n] for n in range(len(relations))]
-
-
-def _bits(buckets: int) -> int:
-    # More than 2^18 made the client's memory grow with the table: 104 MB instead of 80 at a million rows.
-    return min(18, max(9, ceil(log2(max(2, buckets)))))
