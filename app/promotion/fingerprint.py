@@ -4,7 +4,7 @@ A sample says how much differs. Where little does, each server sums the hashes o
 of buckets that differ are named; where much does, all are. A row is named by the hash of its key and its own hash.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil, log2, sqrt
 from typing import Final
 
@@ -13,6 +13,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class under a
 from app.promotion.buckets import two_levels
 from app.promotion.changes import Difference
 from app.promotion.hashing import Hashing
+from app.promotion.quoting import bigint_array, text_array
 from app.promotion.relation import Relation
 from app.promotion.rowwise import Selection, rows_that_differ
 
@@ -48,32 +49,51 @@ def differences(
     Raises:
         CollisionError: two keys have one hash.
     """
-    cursors = (source, destination)
     large = {n: relation for n, relation in enumerate(relations) if relation.estimated_rows > small}
-    found = rows_that_differ(
-        *cursors,
-        {
-            n: _sample(r, hashing) if n in large else Selection(r, r.estimated_rows)
-            for n, r in enumerate(relations)
-        },
-        hashing,
-    )
-    bits = {n: bits_for(relation, _share(found[n])) for n, relation in large.items()}
-    found |= two_levels(*cursors, {n: (large[n], b) for n, b in bits.items() if b}, hashing)
-    found |= rows_that_differ(
-        *cursors, {n: Selection(large[n], large[n].estimated_rows) for n, b in bits.items() if not b}, hashing
-    )
+    shares = _shares(source, destination, large, hashing)
+    bits = {n: bits_for(relation, shares[n]) for n, relation in large.items()}
+    found = two_levels(source, destination, {n: (large[n], b) for n, b in bits.items() if b}, hashing)
+    named = {n: Selection(r, r.estimated_rows) for n, r in enumerate(relations) if n not in found}
+    found |= rows_that_differ(source, destination, named, hashing)
     return [found[n] for n in range(len(relations))]
 
 
-def _sample(relation: Relation, hashing: Hashing) -> Selection:
-    bits = ceil(log2(max(2, relation.estimated_rows / _SAMPLE)))
-    return Selection(relation, _SAMPLE, f"{hashing.key(relation, 't')} >> {64 - bits} = 0")
+def _shares(
+    source: Cursor, destination: Cursor, relations: Mapping[int, Relation], hashing: Hashing
+) -> dict[int, float]:
+    """How much of the rows differs, by those in some blocks of the source; the destination looks for their keys.
+
+    It only decides how the tables are compared: that it does not see deleted rows costs time at most.
+    """
+    if not relations:
+        return {}
+    source.execute(
+        " UNION ALL ".join(
+            f"SELECT {n}, array_agg({relation.key_text('t')}), array_agg({hashing.row(relation, 't')})"
+            f" FROM {relation.quoted} AS t TABLESAMPLE SYSTEM ({100 * min(1, _SAMPLE / relation.estimated_rows)})"
+            for n, relation in relations.items()
+        )
+    )
+    sampled = {n: (keys, hashes) for n, keys, hashes in source.fetchall() if keys}
+    shares = dict.fromkeys(relations, 0.0)
+    if sampled:
+        destination.execute(
+            " UNION ALL ".join(
+                f"SELECT {n}, avg(({hashing.row(relations[n], 't')} IS DISTINCT FROM k.hash)::int)::float8"
+                f" FROM {_sampled(relations[n], keys, hashes)} AS k"
+                f" LEFT JOIN {relations[n].quoted} AS t ON {relations[n].matches('t', 'k')}"
+                for n, (keys, hashes) in sampled.items()
+            )
+        )
+        shares |= dict(destination.fetchall())
+    return shares
 
 
-def _share(sample: Difference) -> float:
-    """How much of the rows differs, by a sample of them."""
-    return sum(sample.counts) / max(1, *sample.rows)
+def _sampled(relation: Relation, keys: Sequence[str], hashes: Sequence[int]) -> str:
+    """SQL for a subquery with the parsed keys of rows and their hashes."""
+    return relation.parsed_keys(
+        "", "key", f", k.hash FROM unnest({text_array(keys)}, {bigint_array(hashes)}) AS k(key, hash)"
+    )
 
 
 def bits_for(relation: Relation, share: float) -> int:
