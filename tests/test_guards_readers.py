@@ -1,6 +1,7 @@
 """How a reader's session is held, what that costs, and what a reader may still do."""
 
 import logging
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -201,3 +202,13 @@ def test_no_text_in_quotes_hides_a_second_statement(hidden: str, quote: str) -> 
     refuse_unless_it_reads(f"SELECT {quoted}")
     with pytest.raises(ReaderWritesError):
         refuse_unless_it_reads(f"SELECT {quoted}; COMMIT")
+
+
+def test_a_long_value_costs_no_more_than_a_copy() -> None:
+    """A statement with a megabyte in quotes is looked through in about its own memory: arrays of keys are that long."""
+    statement = f"SELECT '{'ab' * 500_000}'"
+    tracemalloc.start()
+    refuse_unless_it_reads(statement)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * len(statement)

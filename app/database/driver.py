@@ -22,7 +22,7 @@ _READS: Final = frozenset({
     "SELECT", "SET LOCAL", "SHOW", "TABLE", "VALUES", "WITH",
 })  # fmt: skip
 _QUOTED: Final = re.compile(
-    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | (?<![\w$])\$(?P<tag>(?:[A-Za-z_]\w*)?)\$.*?\$(?P=tag)\$ | --[^\n]* | /\*.*?\*/""",
+    r"""'[^']*(?:''[^']*)*' | "[^"]*(?:""[^"]*)*" | (?<![\w$])\$(?P<tag>(?:[A-Za-z_]\w*)?)\$.*?\$(?P=tag)\$ | --[^\n]* | /\*.*?\*/""",
     re.DOTALL | re.VERBOSE,
 )
 _FIRST_WORDS: Final = re.compile(r"[\s(]*(SET\s+LOCAL|ROLLBACK\s+TO|\w*)", re.IGNORECASE)

@@ -17,7 +17,7 @@ Row = tuple[bytes, ...]
 HEADER: Final = 19
 """Signature, flags and extension length (PostgreSQL documentation, COPY, "Binary Format")."""
 TRAILER: Final = b"\xff\xff"
-_AHEAD: Final = 4
+_AHEAD: Final = 1
 """Rows that a producer may be ahead of its consumer; bounds the client's memory."""
 
 
