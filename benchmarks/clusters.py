@@ -174,7 +174,6 @@ def promoted(settings: DatabaseSettings, *, full: bool) -> Outcome:
         return promote(
             source,
             production,
-            lambda: production,
             replace(
                 Request(
                     tables=TABLES,

@@ -9,7 +9,7 @@ from app.database.handles import ReadOnlyDatabase, WritableDatabase
 from app.database.origin import Origin
 from app.database.permits import Active, Production, Purpose, grant
 from app.database.tables import Owner, tables_of
-from app.promotion import promote
+from app.promotion import promote, rollback
 from app.promotion.guard import Tolerance
 from app.promotion.plan import Plan
 from app.promotion.planning import Request
@@ -100,16 +100,27 @@ class Scene:
     ) -> Outcome:
         """Promote; consent is given unless a test says otherwise."""
         production = self.writable()
-        return promote.promote(
-            self.source,
-            production,
-            lambda: production,
-            replace(self.request, **changes),  # type: ignore[arg-type]  # fields of Request
-            origin=ORIGIN,
-            consent=consent,
-            limits=limits,
-            seed=seed,
-        )
+        try:
+            return promote.promote(
+                self.source,
+                production,
+                replace(self.request, **changes),  # type: ignore[arg-type]  # fields of Request
+                origin=ORIGIN,
+                consent=consent,
+                limits=limits,
+                seed=seed,
+            )
+        finally:
+            production.dispose()
+
+    def undo(self, promotion: int | None = None) -> None:
+        """Plan and apply a rollback."""
+        made = rollback.plan(self.production, promotion)
+        production = self.writable()
+        try:
+            rollback.apply(made, production, origin=ORIGIN, limits=Limits())
+        finally:
+            production.dispose()
 
     def contents(self, database: str) -> list[str]:
         """Every row of the promoted tables, as text."""

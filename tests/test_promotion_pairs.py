@@ -5,10 +5,8 @@ from dataclasses import replace
 import pytest
 
 from app.errors import AppError
-from app.promotion import rollback
-from app.promotion.script import Limits
 from tests.postgres import Servers, Version, needs_debian
-from tests.promoting import CHANGES, ORIGIN, Scene, scene, seed_events
+from tests.promoting import CHANGES, Scene, scene, seed_events
 from tests.promotion_schemas import DEFINITIONS, TYPES, Rows
 from tests.test_promotion_types import PLAIN
 
@@ -22,7 +20,7 @@ def there_and_back(here: Scene) -> None:
     here.working(CHANGES)
     here.assert_promotes()
     assert not here.promote(full=True).changed
-    rollback.apply(rollback.plan(here.production, None), here.writable, origin=ORIGIN, limits=Limits())
+    here.undo()
     assert here.contents("render_prod") == before
 
 
@@ -103,5 +101,5 @@ def test_keys_that_are_equal_and_not_identical(servers: Servers, kinds: list[str
         before = here.contents("render_prod")
         here.assert_promotes()
         assert not here.promote(full=True).changed
-        rollback.apply(rollback.plan(here.production, None), here.writable, origin=ORIGIN, limits=Limits())
+        here.undo()
         assert here.contents("render_prod") == before

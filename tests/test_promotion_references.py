@@ -5,12 +5,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from app.promotion import rollback
 from app.promotion.apply import ConstraintError
 from app.promotion.plan import Strategy
-from app.promotion.script import Limits
 from tests.postgres import Trio
-from tests.promoting import ORIGIN, Scene, scene, seed_events
+from tests.promoting import Scene, scene, seed_events
 
 
 def there_and_back(here: Scene) -> Sequence[Strategy]:
@@ -18,7 +16,7 @@ def there_and_back(here: Scene) -> Sequence[Strategy]:
     before = here.contents("render_prod")
     outcome = here.assert_promotes()
     assert not here.promote(full=True).changed
-    rollback.apply(rollback.plan(here.production, None), here.writable, origin=ORIGIN, limits=Limits())
+    here.undo()
     assert here.contents("render_prod") == before
     here.assert_promotes()
     return [table.strategy for table in outcome.plan.tables]

@@ -11,13 +11,7 @@ from app.promotion.rollback import ConflictError, NotUndoableError
 from app.promotion.script import Limits
 from tests.commands import dance
 from tests.postgres import Trio
-from tests.promoting import CHANGES, ORIGIN, Scene, scene, seed_events
-
-
-def undo(here: Scene, promotion: int | None = None) -> None:
-    """Plan and apply a rollback."""
-    made = rollback.plan(here.production, promotion)
-    rollback.apply(made, here.writable, origin=ORIGIN, limits=Limits())
+from tests.promoting import CHANGES, scene, seed_events
 
 
 def test_a_rollback_restores_every_row(any_trio: Trio) -> None:
@@ -28,7 +22,7 @@ def test_a_rollback_restores_every_row(any_trio: Trio) -> None:
         before, around = here.contents("render_prod"), here.surroundings()
         here.working(CHANGES)
         here.promote()
-        undo(here)
+        here.undo()
         assert here.contents("render_prod") == before
         assert here.surroundings() == around
         assert here.live("SELECT kind, undone_by FROM control.promotions ORDER BY id") == [
@@ -44,8 +38,8 @@ def test_a_rollback_can_be_undone(trio: Trio) -> None:
         here.working(CHANGES)
         here.promote()
         promoted = here.contents("render_prod")
-        undo(here)
-        undo(here, 3)
+        here.undo()
+        here.undo(3)
         assert here.contents("render_prod") == promoted
         assert here.live("SELECT id, undone_by FROM control.promotions ORDER BY id") == [
             "1|",
@@ -62,7 +56,7 @@ def test_after_a_rollback_the_next_promotion_brings_the_change_back(trio: Trio) 
         here.promote()
         here.working("UPDATE events SET name = 'new' WHERE key = 'e5'")
         here.promote()
-        undo(here)
+        here.undo()
         outcome = here.assert_promotes()
         assert [table.updated for table in outcome.plan.tables] == [0, 1]
 
@@ -76,7 +70,7 @@ def test_later_changes_to_other_rows_stay(trio: Trio) -> None:
         here.promote()
         here.working("UPDATE events SET name = 'second' WHERE key = 'e6'")
         here.promote()
-        undo(here, 2)
+        here.undo(2)
         assert here.live("SELECT key, name FROM events WHERE key IN ('e5', 'e6') ORDER BY key") == [
             "e5|Evening 5", "e6|second",
         ]  # fmt: skip
@@ -94,7 +88,7 @@ def test_rows_changed_again_are_listed_and_nothing_is_undone(trio: Trio) -> None
         here.live("UPDATE events SET name = 'by hand' WHERE key = 'e5'")
         before = here.contents("render_prod")
         with pytest.raises(ConflictError, match="events e5") as refused:
-            undo(here)
+            here.undo()
         assert "e6" not in str(refused.value)
         assert here.contents("render_prod") == before
 
@@ -108,7 +102,7 @@ def test_what_was_undone_or_forgotten_cannot_be_undone(trio: Trio) -> None:
         here.promote(limits=Limits(keep=1))
         with pytest.raises(NotUndoableError, match="no longer kept"):
             rollback.plan(here.production, 1)
-        undo(here)
+        here.undo()
         with pytest.raises(NotUndoableError, match="already"):
             rollback.plan(here.production, 2)
         with pytest.raises(NotUndoableError):
@@ -147,9 +141,9 @@ def test_a_first_copy_can_be_undone_as_a_whole(any_trio: Trio) -> None:
         here.working(seed_events(200))
         here.promote()
         full = here.contents("render_prod")
-        undo(here)
+        here.undo()
         assert here.contents("render_prod") == []
-        undo(here, 2)
+        here.undo(2)
         assert here.contents("render_prod") == full
 
 
@@ -161,4 +155,4 @@ def test_a_first_copy_that_was_changed_is_not_undone(trio: Trio) -> None:
         here.working("UPDATE events SET name = 'x' WHERE key = 'e5'")
         here.promote()
         with pytest.raises(ConflictError, match="events: it was copied into an empty table"):
-            undo(here, 1)
+            here.undo(1)

@@ -6,10 +6,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from app.promotion import rollback
-from app.promotion.script import Limits
 from tests.postgres import Trio
-from tests.promoting import ORIGIN, Scene, scene
+from tests.promoting import Scene, scene
 from tests.promotion_schemas import DEFINITIONS, KEYS, TYPES, Rows, Shape, contents, shapes
 
 PLAIN = Shape(
@@ -33,7 +31,7 @@ def check(here: Scene, shape: Shape, ours: Rows, theirs: Rows) -> None:
     assert not here.promote(full=True).changed
     assert changed == (before != wanted)
     if changed:
-        rollback.apply(rollback.plan(here.production, None), here.writable, origin=ORIGIN, limits=Limits())
+        here.undo()
         assert here.live(shape.dump("s")) == before
 
 

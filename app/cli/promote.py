@@ -42,20 +42,25 @@ class NotAnOverrideError(AppError):
 
 @dataclass(frozen=True)
 class Places:
-    """The two databases of a promotion, and how to open the second one for writing."""
+    """The two databases of a promotion, and the second one to be written."""
 
     settings: Settings
     source: ReadOnlyDatabase[Active]
     production: ReadOnlyDatabase[Production]
 
-    def writable(self) -> WritableDatabase[Production]:
+    @contextmanager
+    def writable(self) -> Iterator[WritableDatabase[Production]]:
         """Production, to be written by a promotion."""
-        return open_production_writer(
+        opened = open_production_writer(
             self.settings.database,
             grant(Purpose.PROMOTION, DatabaseTarget.RENDER_PROD),
             process="promotion",
             connections=self.settings.connections,
         )
+        try:
+            yield opened
+        finally:
+            opened.dispose()
 
 
 def command(
@@ -185,20 +190,16 @@ def run(where: Places, request: Request, *, confirm: str | None) -> bool:
             moving.rows_to_send, moving.bytes_to_send = report.to_send(plan)
 
         # One connection for the plan and the change: another would cost a laptop a dozen round trips.
-        production = where.writable()
-        try:
+        with where.writable() as production:
             outcome = promote.promote(
                 where.source,
                 production,
-                lambda: production,
                 request,
                 origin=origin(),
                 consent=consent,
                 limits=limits_of(where.settings),
                 seed=seed,
             )
-        finally:
-            production.dispose()
     if outcome.changed:
         typer.echo(report.done(outcome.plan, outcome.seconds))
     else:

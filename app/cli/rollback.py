@@ -39,5 +39,6 @@ def command(
             expected=made.digest,
             given=confirm,
         )
-        rollback.apply(made, where.writable, origin=origin(), limits=limits_of(settings))
+        with where.writable() as production:
+            rollback.apply(made, production, origin=origin(), limits=limits_of(settings))
         typer.echo(f"Undone: promotion {made.promotion['id']}, verified.")

@@ -65,8 +65,7 @@ def plan(source: Readable, production: Readable, request: Request, *, seed: int 
 
 def promote(
     source: Readable,
-    production: Readable,
-    open_production: Callable[[], WritableDatabase],
+    production: WritableDatabase,
     request: Request,
     *,
     origin: Origin,
@@ -78,9 +77,7 @@ def promote(
 
     Args:
         source: the working database; read in one snapshot from the plan to the last row.
-        production: read for the plan.
-        open_production: gives it for writing; called after consent, and only when there is something to write;
-            closed afterwards.
+        production: read for the plan, written after consent.
         request: what to promote.
         origin: who promotes.
         consent: called with the plan; raises to refuse.
@@ -107,7 +104,6 @@ def promote(
         staged = stagings(made.tables, made.destination.relations)
         first = [table for table in made.tables if table.strategy is Strategy.FIRST]
         with timed(seconds, "apply"), _hashed_meanwhile(source, left, first, made.hashing) as hashed:
-            writable = open_production()
 
             def script() -> str:
                 hashed()
@@ -119,14 +115,11 @@ def promote(
                     made.destination, limits, full=request.verify_full, before_commit=copied(fresh, made.hashing),
                 )  # fmt: skip
 
-            try:
-                with noted(writable, entry):
-                    stage_and_run(
-                        writable, left, staged, made.hashing, script=script, run_id=entry.run_id,
-                        moved=request.moved, phase=request.phase,
-                    )  # fmt: skip
-            finally:
-                writable.dispose()
+            with noted(production, entry):
+                stage_and_run(
+                    production, left, staged, made.hashing, script=script, run_id=entry.run_id,
+                    moved=request.moved, phase=request.phase,
+                )  # fmt: skip
     return Outcome(made, changed=True, seconds=seconds)
 
 

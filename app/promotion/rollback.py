@@ -4,7 +4,7 @@ Rows that were changed again since are conflicts; everything else that came late
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -88,12 +88,18 @@ def plan(production: ReadOnlyDatabase[Any], promotion: int | None) -> RollbackPl
 
 def apply(
     made: RollbackPlan,
-    open_production: Callable[[], WritableDatabase[Any]],
+    production: WritableDatabase[Any],
     *,
     origin: Origin,
     limits: Limits,
 ) -> None:
     """Undo a promotion in one transaction, verified, with a row of its own in the ledger.
+
+    Args:
+        made: the plan.
+        production: written.
+        origin: who undoes it.
+        limits: of waiting.
 
     Raises:
         StalePlanError: production changed since the plan.
@@ -124,15 +130,11 @@ def apply(
     )
     script = message(entry, staged, made.hashing, made.destination, limits, before_commit=marks)
     fill = " ".join(_fill(staging, undone, made.hashing) for staging in staged)
-    database = open_production()
-    try:
-        with noted(database, entry):
-            stage_and_run(
-                database, None, staged, made.hashing, script=lambda: script, run_id=entry.run_id, fill=fill,
-                moved=lambda _rows, _bytes: None, phase=lambda _phase: None,
-            )  # fmt: skip
-    finally:
-        database.dispose()
+    with noted(production, entry):
+        stage_and_run(
+            production, None, staged, made.hashing, script=lambda: script, run_id=entry.run_id, fill=fill,
+            moved=lambda _rows, _bytes: None, phase=lambda _phase: None,
+        )  # fmt: skip
 
 
 def _ledger_row(cursor: Cursor, promotion: int | None) -> dict[str, Any]:
