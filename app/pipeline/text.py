@@ -11,6 +11,8 @@ _SPACES: Final = re.compile(r"\s+")
 _UNSEEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 _ENTITY: Final = re.compile(r"&(#\d+|#x[0-9a-f]+|[a-z][a-z0-9]+);", re.IGNORECASE)
 _NOT_WORDS: Final = re.compile(r"[\W_]+")
+_FOLDED: Final = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in range(128))
+"""What `fold` makes of each ASCII character: a name that comes only once costs half of what the pattern takes."""
 
 
 def clean_line(text: str) -> str:
@@ -34,9 +36,10 @@ def clean_block(text: str) -> str:
 @lru_cache(maxsize=200_000)
 def fold(text: str) -> str:
     """Words only: no case, no accents, no punctuation. Part of what event keys are made of: never change it."""
-    if not text.isascii():
-        decomposed = unicodedata.normalize("NFKD", text)
-        text = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    if text.isascii():
+        return " ".join(text.translate(_FOLDED).split())
+    decomposed = unicodedata.normalize("NFKD", text)
+    text = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return _NOT_WORDS.sub(" ", text.casefold()).strip()
 
 
