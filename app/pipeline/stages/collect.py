@@ -46,6 +46,7 @@ def run(work: Work, context: Context) -> dict[str, int]:
     counts = Counter(dict.fromkeys(("found", "new", "changed", "gone", "unchanged", "rejected"), 0))
     # One source is read while the one before is stored, which is mostly the server's work.
     with ThreadPoolExecutor(1, thread_name_prefix="storing") as storing:
+        retired = storing.submit(_retire, context)
         stored: list[Future[_Stored]] = []
         for done, source in enumerate(context.sources):
             context.observer.advance("collect", done, len(context.sources))
@@ -62,7 +63,7 @@ def run(work: Work, context: Context) -> dict[str, int]:
             counts.update(one.counts)
             work.seen += one.new
             work.rejects += one.rejects
-    counts["gone"] += _retire(context)
+    counts["gone"] += retired.result()
     return {**counts, "reports": _reports(work, context)}
 
 
@@ -186,7 +187,9 @@ def _keep(cursor: Cursor, source: str, found: _Found, now: datetime) -> tuple[di
         Counts, and what is new.
     """
     # What stands as it was need not be looked at, but for places that gave something nevertheless.
-    passed = list(found.standing.difference(said.place for _, said, _ in found.sightings.values()))
+    passed: list[str] = []
+    if found.standing:
+        passed += found.standing.difference(said.place for _, said, _ in found.sightings.values())
     cursor.execute(
         "SELECT key, digest, gone_at IS NULL, place FROM sightings WHERE source = %s AND place <> ALL (%s)",
         (source, passed),
@@ -201,8 +204,8 @@ def _keep(cursor: Cursor, source: str, found: _Found, now: datetime) -> tuple[di
     ]
     changed = [
         key
-        for key, (mark, *_) in found.sightings.items()
-        if key in known and (known[key][0] != mark or not known[key][1])
+        for key, (mark, live, _) in known.items()
+        if key in found.sightings and (found.sightings[key][0] != mark or not live)
     ]
     gone = [
         key
