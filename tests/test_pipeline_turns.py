@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from app.database.failures import DatabaseUnreachableError
 from app.pipeline import run as pipeline
 from app.pipeline.questions import Judged
-from app.pipeline.stage import Context, Work
+from app.pipeline.run import Plan
+from app.pipeline.stage import SILENT, Context, Work
+from settings.connections import ConnectionSettings
 from tests.postgres import Trio
-from tests.sightings import FRIDAY, SourceDownError, names, one_source, run_all, sighting, working
+from tests.sightings import FRIDAY, NOW, SourceDownError, names, one_source, run_all, sighting, working
 
 THREE_NIGHTS = one_source(
     sighting(), sighting("Tango", start_date=FRIDAY + timedelta(days=1)), sighting("Zouk", start_date=FRIDAY + timedelta(days=2)),
@@ -93,6 +96,19 @@ def test_a_stage_that_fails_on_a_day_fails_the_run_with_its_own_error(
     with working(trio) as database:
         run_all(database, THREE_NIGHTS)
     assert names(trio) == ["Salsa Social", "Tango", "Zouk"]
+
+
+def test_a_day_that_a_stage_failed_on_is_not_worked_out_again(
+    trio: Trio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stage's own passing failure looks like a lost connection to `store`, but half of the day is done already."""
+    stage = before_store(Watching(DatabaseUnreachableError("away"), FRIDAY), monkeypatch)
+    plan = Plan(sources=[THREE_NIGHTS], now=NOW)
+    brief = ConnectionSettings().model_copy(update={"retry_for": 0.5})
+    with working(trio) as database, pytest.raises(DatabaseUnreachableError):
+        pipeline.run(database, plan, SILENT, connections=brief)
+    assert stage.days == [[FRIDAY]]
+    assert names(trio) == []
 
 
 def test_venues_are_those_of_events(trio: Trio) -> None:
