@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from app.promotion.hashing import Hashing
@@ -80,11 +81,19 @@ def _pipe(made: Bench, first: list[str], second: list[str]) -> None:
         )  # fmt: skip
 
 
-def scan(made: Bench, rows: TablePlan, *, processes: int) -> None:
-    """One hash of every row on one side: the floor of a comparison when nothing is known."""
+def scan_both(made: Bench, rows: TablePlan) -> None:
+    """One hash of every row on each side, at once: what a comparison has to do when nothing is known."""
+    with ThreadPoolExecutor(1) as thread:
+        source = thread.submit(scan, made, rows, url=made.source.url("working"), processes=1)
+        scan(made, rows, url=made.target.url("production"), processes=1)
+        source.result()
+
+
+def scan(made: Bench, rows: TablePlan, *, url: str, processes: int) -> None:
+    """One hash of every row on one side."""
     hash_ = Hashing(1).row(rows.relation, "t")
     run(
-        made.target, "psql", "-qXd", made.target.url("production"), "-c",
+        made.target, "psql", "-qXd", url, "-c",
         f"SET jit = off; SET max_parallel_workers_per_gather = {processes - 1};"
         f" SELECT bit_xor({hash_}) FROM {rows.relation.quoted} AS t",
     )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Final
 
 from app.promotion.promote import Outcome
 from benchmarks.clusters import Bench, bench, promoted, take
-from benchmarks.copying import original, pgcopydb, raw, scan, single_transaction
+from benchmarks.copying import original, pgcopydb, raw, scan, scan_both, single_transaction
 from benchmarks.link import linked
 from benchmarks.measure import table
 from settings import DatabaseSettings
@@ -98,9 +98,13 @@ def _ours(made: Bench) -> tuple[list[str], list[list[str]]]:
     line("nothing at all written since a promotion", lambda: made.promote(full=False), lambda: None, 5)
     made.vacuum(made.target, "production")
     events = made.promote(full=False).plan.tables[1]
-    for processes, name in ((1, "one process"), (2, "two")):
-        cells = take(made, partial(scan, made, events, processes=processes), times=3).cells()
-        lines.append([f"one hash scan of production, {name}", *cells, "", ""])
+    production = made.target.url("production")
+    for name, work in {
+        "one hash scan of production": partial(scan, made, events, url=production, processes=1),
+        "the same by two processes": partial(scan, made, events, url=production, processes=2),
+        "one hash scan of each side, at once": partial(scan_both, made, events),
+    }.items():
+        lines.append([name, *take(made, work, times=3).cells(), "", ""])
     line("nothing changed, nothing known", lambda: made.promote(full=True), lambda: None, 3)
     line("nothing changed since a promotion", lambda: made.promote(full=False), made.write_elsewhere, 3)
     for share in (0.001, 0.01, 0.1):
