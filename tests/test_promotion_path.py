@@ -63,6 +63,21 @@ def test_a_table_that_was_rewritten_after_the_plan_is_planned_again(trio: Trio) 
         here.assert_promotes()
 
 
+def test_rows_of_a_table_that_inherits_are_not_taken_for_the_parents(trio: Trio) -> None:
+    """Rows of the parent and of the child have the same places within their tables; each is changed where it is."""
+    with scene(trio) as here:
+        here.both("CREATE TABLE special () INHERITS (events)")
+        here.working(seed_events(20))
+        here.promote()
+        extra = "INSERT INTO special SELECT (jsonb_populate_record(e, jsonb_build_object('key', '{}' || key))).* FROM events AS e"
+        here.working(extra.format("s") + " WHERE key IN ('e3', 'e4')")
+        here.live(extra.format("x") + " WHERE key IN ('e5', 'e6', 'e7')")
+        outcome = here.assert_promotes()
+        assert (outcome.plan.tables[1].inserted, outcome.plan.tables[1].deleted) == (2, 3)
+        here.live("UPDATE ONLY events SET name = 'x' WHERE key = 'e1'")
+        here.assert_promotes()
+
+
 def test_the_ledger_says_who_what_when_and_from_where(trio: Trio) -> None:
     """A row for each promotion: origin, stamp, digest, counts, seconds by phase, overridden gates; sequences only rise."""
     with scene(trio) as here:

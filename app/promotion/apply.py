@@ -99,7 +99,7 @@ def stage_and_run(
     try:
         with production.write() as transaction, transaction.cursor() as cursor:
             phase("stage")
-            at_once(lambda c: _prepare(c, stagings, fill), [cursor])
+            at_once(lambda c: _prepare(c, stagings, hashing, fill), [cursor])
             if source is not None:
                 for staging in stagings:
                     if staging.table.sends:
@@ -113,8 +113,8 @@ def stage_and_run(
             raise
 
 
-def _prepare(cursor: Cursor, stagings: Sequence[Staging], fill: str) -> None:
-    creates = " ".join(staging.create() for staging in stagings)
+def _prepare(cursor: Cursor, stagings: Sequence[Staging], hashing: Hashing, fill: str) -> None:
+    creates = " ".join(staging.create(hashing) for staging in stagings)
     cursor.execute(
         f"{PINNED}; SET LOCAL application_name = 'dance promotion: stage'; SET CONSTRAINTS ALL DEFERRED; {creates} {fill}"
         f" SELECT pg_try_advisory_xact_lock({LOCK})"

@@ -34,6 +34,19 @@ PINNED: Final = "SELECT " + ", ".join(
 )
 """One statement that pins a transaction's settings."""
 
+
+def parts(table: str) -> str:
+    """SQL for a subquery of the object ids of a table, of its partitions and of what else inherits from it.
+
+    Args:
+        table: SQL for its own object id.
+    """
+    return (
+        f"(WITH RECURSIVE parts(o) AS (SELECT {table}::oid UNION"
+        " SELECT inhrelid FROM pg_inherits JOIN parts ON inhparent = o) SELECT o FROM parts)"
+    )
+
+
 _COLUMNS: Final = """
 SELECT json_agg(json_build_object(
   'name', a.attname,
@@ -77,26 +90,24 @@ JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
 AND d.refobjid = c.oid AND d.deptype IN ('a', 'i')"""
 
-_REFERENCES: Final = """
+_REFERENCES: Final = f"""
 SELECT json_agg(json_build_object('name', f.conname, 'deferrable', f.condeferrable,
   'table', format('"%s"."%s"', replace(rn.nspname, '"', '""'), replace(r.relname, '"', '""'))) ORDER BY f.conname)
 FROM pg_constraint f JOIN pg_class r ON r.oid = f.confrelid JOIN pg_namespace rn ON rn.oid = r.relnamespace
 WHERE f.contype = 'f' AND f.conparentid = 0
-AND (f.conrelid = c.oid OR f.conrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))"""
+AND f.conrelid IN {parts("c.oid")}"""
 
 _RELATIONS: Final = f"""
 SELECT json_agg(json_build_object(
   'schema', n.nspname, 'name', c.relname,
-  'oids', (SELECT json_agg(o ORDER BY o) FROM (
-     SELECT c.oid::bigint AS o UNION SELECT relid::oid::bigint FROM pg_partition_tree(c.oid)) AS parts),
-  'files', (SELECT json_agg(coalesce(pg_relation_filenode(o), 0) ORDER BY o) FROM (
-     SELECT c.oid AS o UNION SELECT relid FROM pg_partition_tree(c.oid)) AS parts),
+  'oids', (SELECT json_agg(o::bigint ORDER BY o) FROM {parts("c.oid")} AS p),
+  'files', (SELECT json_agg(coalesce(pg_relation_filenode(o), 0)::bigint ORDER BY o) FROM {parts("c.oid")} AS p),
   'columns', ({_COLUMNS}), 'key', ({_NAMES}), 'unique', ({_UNIQUE}),
   'acted_upon', EXISTS (SELECT FROM pg_constraint f
      WHERE f.contype = 'f' AND f.confrelid = c.oid AND f.confdeltype <> 'a'),
   'references', ({_REFERENCES}),
   'estimated_rows', greatest(c.reltuples, 0)::bigint,
-  'bytes', coalesce((SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid)), pg_relation_size(c.oid)),
+  'bytes', (SELECT sum(pg_relation_size(o)) FROM {parts("c.oid")} AS p),
   'sequences', ({_SEQUENCES}),
   'triggers', (SELECT json_agg(tgname) FROM pg_trigger
      WHERE tgrelid = c.oid AND NOT tgisinternal AND tgenabled <> 'D')))

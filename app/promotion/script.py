@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.promotion.catalog import Side
+from app.promotion.catalog import Side, parts
 from app.promotion.hashing import Hashing
 from app.promotion.ledger import Entry
 from app.promotion.proof import UNVERIFIED, disturbed, verified
@@ -119,8 +119,8 @@ def _unchanged(staging: Staging, destination: Side) -> str:
     """No row version is younger than the plan's snapshot, none has gone, and all are where they were."""
     table = staging.table
     name, files = literal(table.relation.quoted), ",".join(map(str, table.relation.files))
-    return f"""IF '{{{files}}}' <> (SELECT array_agg(coalesce(pg_relation_filenode(o), 0) ORDER BY o) FROM
-    (SELECT {name}::regclass::oid AS o UNION SELECT relid FROM pg_partition_tree({name})) AS parts) THEN
+    return f"""IF '{{{files}}}' <> (SELECT array_agg(coalesce(pg_relation_filenode(o), 0) ORDER BY o)
+    FROM {parts(f"{name}::regclass")} AS p) THEN
   RAISE EXCEPTION USING ERRCODE = '{STALE}', MESSAGE = {literal(table.relation.label)} || ' was rewritten after the plan was made';
 END IF;
 SELECT count(*), count(*) FILTER (WHERE NOT {_older(destination)}) INTO _rows, _newer FROM {table.relation.quoted} AS t;

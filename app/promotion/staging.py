@@ -7,6 +7,7 @@ from typing import Final
 
 from app.promotion.hashing import Hashing
 from app.promotion.plan import Strategy, TablePlan
+from app.promotion.quoting import bigint_array
 from app.promotion.relation import Column, Relation
 
 _AT_ONCE: Final = 2_000
@@ -48,20 +49,25 @@ class Staging:
         """The table of the places of rows to delete."""
         return f"pg_temp.gone_{self.number}"
 
-    def create(self) -> str:
-        """SQL that makes them, with the rows to delete, at the places where the plan saw them."""
+    def create(self, hashing: Hashing) -> str:
+        """SQL that makes them, with the rows to delete: where the plan saw them, if they still are what it saw."""
         if self.table.strategy is Strategy.FIRST:
             return ""
         columns = ", ".join(
             f"c{n} {'text' if column.as_text else column.carrier}"
             for n, column in enumerate(self.table.relation.columns)
         )
-        deleted = self.table.difference.deleted
-        places = self.table.relation.there.unnested(deleted.column(2)) if deleted else ""
+        relation, deleted = self.table.relation, self.table.difference.deleted
+        fill = (
+            f" INSERT INTO {self.gone} SELECT d.part, d.at"
+            f" FROM unnest({relation.there.unnested(deleted.column(2))}, {bigint_array(deleted.column(1))}) AS d(part, at, hash)"
+            f" JOIN {relation.quoted} AS t ON t.tableoid = d.part AND t.ctid = d.at WHERE {hashing.row(relation, 't')} = d.hash;"
+            if deleted
+            else ""
+        )
         return (
             f"CREATE TEMP TABLE promoted_{self.number} ({columns}, hash bigint, key text, part oid, at tid)"
-            f" ON COMMIT DROP; CREATE TEMP TABLE gone_{self.number} (part oid, at tid) ON COMMIT DROP;"
-            f"{f' INSERT INTO {self.gone} SELECT * FROM unnest({places});' if deleted else ''}"
+            f" ON COMMIT DROP; CREATE TEMP TABLE gone_{self.number} (part oid, at tid) ON COMMIT DROP;{fill}"
         )
 
     def queries(self, hashing: Hashing) -> Iterator[str]:
